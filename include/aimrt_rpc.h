@@ -230,8 +230,9 @@ AIMRT_RPC_API void aimrt_rpc_buffer_release(aimrt_rpc_buffer_t *buffer);
 
 /* ---- Errors ------------------------------------------------------------------------------------------------------------- */
 
-/* Gives the result code of an error, AIMRT_RPC_RESULT_OK for 0, AIMRT_RPC_RESULT_INVALID_HANDLE for a stale handle.
+/* Gives the result code of an error.
  * Params: error [in, borrowed].
+ * Returns: the code of the failure; OK for 0; INVALID_HANDLE for a stale handle.
  * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
 AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_error_result(aimrt_rpc_error_t error);
 
@@ -652,7 +653,8 @@ AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_context_set(aimrt_rpc_context_t conte
                                                        aimrt_rpc_error_t *error);
 
 /* Adds a further value to a metadata key.
- * Params and Returns: as aimrt_rpc_context_set.
+ * Params: as aimrt_rpc_context_set.
+ * Returns: as aimrt_rpc_context_set.
  * Thread safety: one thread at a time per handle. Blocks: no. Since: 0.1.0 */
 AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_context_add(aimrt_rpc_context_t context, aimrt_rpc_str_t key, aimrt_rpc_str_t value,
                                                        aimrt_rpc_error_t *error);

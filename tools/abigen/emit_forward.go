@@ -1,0 +1,3 @@
+package main
+func emitForward(h *header) (string, error) { return "", nil }
+func emitHostile(h *header) (string, error) { return "", nil }
