@@ -24,8 +24,8 @@ type Backend interface {
 	Start(ctx context.Context) error
 	// Accept tells whether Invoke would take the call: OK, or why not. core tries the backends of a rule in order; it must be quick.
 	Accept(call *rpc.Call) rpc.Status
-	// Invoke starts a call and never waits for its answer; it ends with call.Finish, on any goroutine. ctx carries deadline and
-	// cancellation; core finishes the call itself when they strike, and the backend then gives up what it holds for it (OnFinish).
+	// Invoke starts a call and never waits for its answer; it ends with call.Finish, on any goroutine. Timeout (call.Context.Timeout),
+	// cancellation and shutdown are core's: it ends the call itself, and the backend gives up what it holds for it in OnFinish.
 	Invoke(ctx context.Context, call *rpc.Call)
 	// Stop refuses new incoming work and returns at once; what runs goes on.
 	Stop()
@@ -54,8 +54,8 @@ type Environment struct {
 type Section interface {
 	// Present tells whether the user wrote it.
 	Present() bool
-	// Decode fills a struct by its yaml tags, over the defaults that are in it. A wrong type is an error with file, line and path. Keys
-	// that no Decode knows are reported as unused at start.
+	// Decode fills a struct by its cfg tags (package config says how), over the defaults that are in it. A wrong type is an error with
+	// file, line and path. Keys that no Decode knows are reported as unused at start.
 	Decode(into any) error
 	// Errorf makes an error that names file and line of the value at a path below the section, "clients_options[0].server_url"; the
 	// nearest written parent when the value itself is not written.

@@ -38,6 +38,7 @@ type Call struct {
 
 	claimed atomic.Bool // decided by one swap: the first Finish
 	over    atomic.Bool // result below may be read
+	unasked atomic.Bool // End was called: nobody waits for the answer
 
 	mu       sync.Mutex // guards what follows until over is set
 	status   Status
@@ -45,6 +46,8 @@ type Call struct {
 	hooks    [inlineHooks]func(*Call)
 	hookN    int
 	moreHook []func(*Call)
+	onEnd    []func(*Call)
+	borrowed bool
 	unwound  bool
 	done     chan struct{}
 	parent   *Call
@@ -68,14 +71,69 @@ func (c *Call) Finish(status Status, response Payload) bool {
 		c.parent.forget(c)
 	}
 	for _, a := range attempts {
-		a.Finish(StatusOfCode(CodeCancelled), Payload{})
+		a.Cancel()
 	}
 	c.unwind()
 	return true
 }
 
-// Cancel finishes the call with CANCELLED; false when it had ended.
-func (c *Call) Cancel() bool { return c.Finish(StatusOfCode(CodeCancelled), Payload{}) }
+// Cancel ends the call with CANCELLED, see End.
+func (c *Call) Cancel() bool { return c.End(StatusOfCode(CodeCancelled)) }
+
+// End ends the call before its answer: cancel, timeout, shutdown, connection lost. It finishes the call with the status, unless somebody
+// has borrowed the caller's memory: then the handler only learns that nobody waits, and the call ends when the handler does. It is true
+// when this End finished the call.
+func (c *Call) End(status Status) bool {
+	c.mu.Lock()
+	if c.claimed.Load() {
+		c.mu.Unlock()
+		return false
+	}
+	first := !c.unasked.Swap(true)
+	var work []func(*Call)
+	if first {
+		work, c.onEnd = c.onEnd, nil
+	}
+	borrowed := c.borrowed
+	c.mu.Unlock()
+	for _, f := range work {
+		c.run(f)
+	}
+	if borrowed {
+		return false
+	}
+	return c.Finish(status, Payload{})
+}
+
+// Borrow tells that somebody uses request or response memory of the caller in place, so that only the handler may end the call from now
+// on. It is false when the call has ended, or is about to: then the memory must not be touched.
+func (c *Call) Borrow() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.claimed.Load() || c.unasked.Load() {
+		return false
+	}
+	c.borrowed = true
+	return true
+}
+
+// Unasked tells a handler that nobody waits for the answer any more.
+func (c *Call) Unasked() bool { return c.unasked.Load() }
+
+// OnEnd adds what runs when somebody ends the call before its answer, once, before the end; at once when that has happened. It does not
+// run for a call that is finished in the ordinary way.
+func (c *Call) OnEnd(work func(*Call)) {
+	c.mu.Lock()
+	if c.unasked.Load() {
+		c.mu.Unlock()
+		c.run(work)
+		return
+	}
+	if !c.claimed.Load() {
+		c.onEnd = append(c.onEnd, work)
+	}
+	c.mu.Unlock()
+}
 
 // unwind runs the hooks and then lets the waiters go.
 func (c *Call) unwind() {

@@ -26,12 +26,12 @@ func (n Next) Handle(ctx context.Context, call *Call) { n(ctx, call) }
 type Filter func(ctx context.Context, call *Call, next Next)
 
 // Wait blocks until the call has ended and its OnFinish work is done, or ctx has. It must not be used inside OnFinish of the same call.
-// When ctx ends first the call is finished with the status of ctx.Err, and the outcome is whatever won.
+// When ctx ends first the call is ended with the status of ctx.Err, and the outcome is whatever won.
 func Wait(ctx context.Context, call *Call) Status {
 	select {
 	case <-call.Done():
 	case <-ctx.Done():
-		call.Finish(StatusOf(ctx.Err()), Payload{})
+		call.End(StatusOf(ctx.Err()))
 		<-call.Done()
 	}
 	return call.Status()
