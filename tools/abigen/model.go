@@ -189,15 +189,4 @@ func (t *ctype) text(name string) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// optionsFields are the fields a forwarder checks to be zero.
-func (s *structure) reservedFields() []*field {
-	var out []*field
-	for _, f := range s.fields {
-		if f.name == "reserved" || strings.HasPrefix(f.trailing, "reserved, 0") {
-			out = append(out, f)
-		}
-	}
-	return out
-}
-
 func (s *structure) hasSize() bool { return len(s.fields) > 0 && s.fields[0].name == "struct_size" }

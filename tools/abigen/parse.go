@@ -13,7 +13,7 @@ const (
 
 var (
 	banner = regexp.MustCompile(`^---- (.+?) -{4,}$`)
-	define = regexp.MustCompile(`^#define ([A-Za-z_][A-Za-z0-9_]*)(\(?)(?: (.*))?$`)
+	define = regexp.MustCompile(`^#define ([A-Za-z_][A-Za-z0-9_]*)(\(?)(.*)$`)
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -234,7 +234,7 @@ func (p *parser) define(t *token) error {
 	if m[1] == guardMacro {
 		return nil
 	}
-	if m[3] == "" {
+	if m[3] = strings.TrimSpace(m[3]); m[3] == "" {
 		return failf(t.line, "macro %s has no value", m[1])
 	}
 	if old := p.h.macros[m[1]]; old != nil {
