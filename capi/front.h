@@ -71,19 +71,10 @@ FRONT_HIDDEN uint8_t front_buffer_set(aimrt_rpc_buffer_t *buffer, const void *by
  * macro), and refuses a NULL, a struct_size below 4, above 64 KiB, and non-zero bytes past own_size. `what` names the struct in the error. */
 FRONT_HIDDEN aimrt_rpc_result_t front_struct_read(void *out, size_t own_size, const void *in, const char *what,
                                                   aimrt_rpc_error_t *error);
-/* front_struct_read plus the checks of reserved fields, flags, shape, name, type support, handler or queue. The outputs borrow what the
- * inputs point to. */
-FRONT_HIDDEN aimrt_rpc_result_t front_service_options_read(aimrt_rpc_service_options_t *out, const aimrt_rpc_service_options_t *in,
-                                                           aimrt_rpc_error_t *error);
-FRONT_HIDDEN aimrt_rpc_result_t front_client_options_read(aimrt_rpc_client_options_t *out, const aimrt_rpc_client_options_t *in,
-                                                          aimrt_rpc_error_t *error);
-FRONT_HIDDEN aimrt_rpc_result_t front_module_options_read(aimrt_rpc_module_options_t *out, const aimrt_rpc_module_options_t *in,
-                                                          aimrt_rpc_error_t *error);
-FRONT_HIDDEN aimrt_rpc_result_t front_runtime_options_read(aimrt_rpc_runtime_options_t *out, const aimrt_rpc_runtime_options_t *in,
-                                                           aimrt_rpc_error_t *error);
-FRONT_HIDDEN aimrt_rpc_result_t front_host_executor_options_read(aimrt_rpc_host_executor_options_t *out,
-                                                                 const aimrt_rpc_host_executor_options_t *in,
-                                                                 aimrt_rpc_error_t *error);
+/* What the size alone cannot tell: flags, shape (UNSUPPORTED), name, type support with all its functions, serializations, and for a service
+ * handler or queue. Both take a struct of this version's full size. */
+FRONT_HIDDEN aimrt_rpc_result_t front_service_options_check(const aimrt_rpc_service_options_t *options, aimrt_rpc_error_t *error);
+FRONT_HIDDEN aimrt_rpc_result_t front_client_options_check(const aimrt_rpc_client_options_t *options, aimrt_rpc_error_t *error);
 
 /* ---- Runtime and modules (runtime.c) ------------------------------------------------------------------------------------ */
 
@@ -136,10 +127,10 @@ FRONT_HIDDEN void front_module_drop(front_module *module);
 
 /* ---- Methods and services (front.c, serve.c) ------------------------------------------------------------------------------ */
 
-/* Makes a client method whose entry refuses with 2011. options come from front_client_options_read. NULL when out of memory. */
+/* Makes a client method whose entry refuses with 2011. options have passed front_client_options_check. NULL when out of memory. */
 FRONT_HIDDEN front_method *front_method_new(front_module *module, uint64_t go_id, const aimrt_rpc_client_options_t *options);
 FRONT_HIDDEN aimrt_rpc_method_t front_method_handle(const front_method *method);
-/* Makes a service. options come from front_service_options_read. NULL and *error when a queue or executor handle is stale or memory is
+/* Makes a service. options have passed front_service_options_check. NULL and *error when a queue or executor handle is stale or memory is
  * out; user_data then stays the caller's. Afterwards user_data_free is called once, by the C half, when no handler can run. */
 FRONT_HIDDEN front_service *front_service_new(front_module *module, uint64_t go_id, const aimrt_rpc_service_options_t *options,
                                               aimrt_rpc_error_t *error);
@@ -175,7 +166,7 @@ FRONT_HIDDEN uint8_t front_method_publish(front_method *method, const front_entr
 /* ---- Engine: client calls that Go carries out (front.c) -------------------------------------------------------------------- */
 
 /* What C hands to Go. Every pointer is valid until aimrtgo_engine_start returns, except native_request and native_response: those until
- * front_engine_complete. */
+ * front_engine_complete. The struct itself stands on the stack of the caller. */
 typedef struct front_engine_request {
   uint64_t call;       /* the front_call, an id for Go: keep it as an integer */
   uint64_t engine_id;  /* of the entry */
@@ -224,8 +215,8 @@ FRONT_HIDDEN uint32_t front_call_encode(uint64_t call, const char *serialization
 
 #define FRONT_SERVE_INLINE 1u /* the handler may run on this thread */
 
-/* Free of pointers to Go memory; texts = serialization, peer, then key and value of each pair, with pair_sizes giving the sizes of the
- * latter alternately. pairs are the whole metadata of the server context, framework keys included. */
+/* Free of pointers to Go memory; texts = serialization, then key and value of each pair, with pair_sizes giving the sizes of the latter
+ * alternately. pairs are the whole metadata of the server context, framework keys included. */
 typedef struct front_serve_request {
   uint64_t engine_token; /* given back in aimrtgo_engine_finish; never 0 */
   uint64_t timeout_ns;   /* 0 = none */
@@ -234,8 +225,8 @@ typedef struct front_serve_request {
   void *native_response;
   uint32_t flags; /* FRONT_SERVE_* */
   uint32_t serialization_size;
-  uint32_t peer_size;
   uint32_t pair_count;
+  uint32_t reserved;
 } front_serve_request;
 
 /* Gives a request to a service: copies all, decodes with the service's type support (1006 and 1007 come through aimrtgo_engine_finish), and
@@ -272,8 +263,6 @@ FRONT_HIDDEN void aimrtgo_engine_cancel(uint64_t call);
 FRONT_HIDDEN int32_t aimrtgo_engine_finish(uint64_t engine_token, front_engine_answer *answer);
 /* Runs the shutdown on this thread; the caller has claimed it with front_runtime_claim_shutdown. Returns when the state is SHUTDOWN. */
 FRONT_HIDDEN void aimrtgo_runtime_run_shutdown(uint64_t runtime);
-/* Starts the runtime as aimrt_rpc_runtime_start_async; C calls it from aimrt_rpc_runtime_start. */
-FRONT_HIDDEN int32_t aimrtgo_runtime_start_async(uint64_t runtime, uint32_t flags, uint64_t *error);
 /* Writes a line whose level C has checked. module = go_id; record has the full size of this version. */
 FRONT_HIDDEN int32_t aimrtgo_module_log(uint64_t module, aimrt_rpc_log_record_t *record);
 
