@@ -30,7 +30,10 @@ func TestChain_LastListedIsOutermost(t *testing.T) {
 			next(ctx, call)
 		}
 	}
-	last := func(_ context.Context, call *rpc.Call) { order = append(order, "backend"); call.Finish(rpc.OK, rpc.Payload{}) }
+	last := func(_ context.Context, call *rpc.Call) {
+		order = append(order, "backend")
+		call.Finish(rpc.OK, rpc.Payload{})
+	}
 	filter.Chain([]rpc.Filter{mark("a"), mark("b")}, last)(context.Background(), newCall(t))
 	if want := []string{"b in", "a in", "backend", "a out", "b out"}; !slices.Equal(order, want) {
 		t.Fatalf("order is %v, want %v", order, want)
