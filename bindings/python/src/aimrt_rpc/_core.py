@@ -1,0 +1,386 @@
+"""The operations the packages are built on: plain Python values in, plain Python values out.
+
+Everything here exists twice: in ctypes, below, and for the hot operations as C built-ins made by the library's CPython
+bridge (:mod:`._bridge`), which replace the ctypes functions of the same name when the interpreter allows. No ctypes object
+leaves this module. Handles are plain integers.
+"""
+
+import ctypes
+import threading
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+from . import _abi, _bridge
+from ._lib import lib
+from .errors import library_error
+
+# One received event: kind, tag, call, code, payload bytes, message, serialization, context.
+Event = Tuple[int, int, int, int, bytes, Optional[str], str, int]
+# handler(context, request, serialization, call) -> (code, response, message, trace)
+RawHandler = Callable[[int, bytes, str, int], Tuple[int, bytes, Optional[str], Optional[str]]]
+
+_str_t = _abi.aimrt_rpc_str_t
+_DRAIN_BATCH = 256
+
+# Objects lent to C (callbacks and what they need), by an id that travels as user_data. The library calls the free callback
+# when it needs them no more.
+_lent: Dict[int, Any] = {}
+_lent_lock = threading.Lock()
+_lent_next = 1
+
+
+def _lend(value: Any) -> int:
+    global _lent_next
+    with _lent_lock:
+        number = _lent_next
+        _lent_next += 1
+        _lent[number] = value
+    return number
+
+
+def _give_back(user_data: Optional[int]) -> None:
+    if user_data is not None:
+        _lent.pop(user_data, None)
+
+
+give_back = _abi.aimrt_rpc_free_fn(_give_back)
+
+
+def lent_count() -> int:
+    """Counts the Python objects that the library holds on to; tests assert that it returns to where it was."""
+    return len(_lent)
+
+
+def text_of(view: Any) -> str:
+    """Decodes a borrowed text view."""
+    return ctypes.string_at(view.data, view.size).decode("utf-8") if view.size else ""
+
+
+def view_of(text: "str | bytes") -> Any:
+    """Makes a text view; the caller keeps the struct (which keeps the bytes) for as long as C may read it."""
+    data = text.encode("utf-8") if isinstance(text, str) else text
+    view = _str_t(_address(data), len(data))
+    view.keep = data
+    return view
+
+
+def _address(data: bytes) -> Optional[int]:
+    """Gives where the bytes of an object stand; the caller keeps the object."""
+    return ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value
+
+
+def _array(views: Sequence[Any]) -> Any:
+    """Makes a C array of text views; the caller keeps it."""
+    array: Any = (_str_t * len(views))(*views)
+    array.keep = views
+    return array
+
+
+def _fail(result: int, message: str, details: Tuple[Tuple[str, str], ...] = ()) -> None:
+    """Raises the exception for a failed function; the bridge calls this too."""
+    raise library_error(result, message, details)
+
+
+def check(result: int, error: Any = None) -> None:
+    """Raises when a function of the library failed, with the text and details of its error object."""
+    if result == 0:
+        return
+    details: List[Tuple[str, str]] = []
+    message = lib.aimrt_rpc_result_string(result).decode()
+    if error is not None and error.value:
+        message = text_of(lib.aimrt_rpc_error_message(error)) or message
+        pair = _abi.aimrt_rpc_pair_t()
+        while lib.aimrt_rpc_error_detail(error, len(details), ctypes.byref(pair)) == 0:
+            details.append((text_of(pair.key), text_of(pair.value)))
+        lib.aimrt_rpc_error_free(error)
+    _fail(result, message, tuple(details))
+
+
+def new_error() -> Any:
+    """Makes the last argument of a function that can fail."""
+    return _abi.aimrt_rpc_error_t(0)
+
+
+def take_buffer(buffer: Any) -> bytes:
+    """Copies an owned buffer and releases it."""
+    data = ctypes.string_at(buffer.data, buffer.size) if buffer.size else b""
+    lib.aimrt_rpc_buffer_release(ctypes.byref(buffer))
+    return data
+
+
+# --- contexts -------------------------------------------------------------------------------------------------------------
+
+
+def context_create() -> int:
+    """Makes a client context."""
+    out, error = _abi.aimrt_rpc_context_t(0), new_error()
+    check(lib.aimrt_rpc_context_create(ctypes.byref(out), ctypes.byref(error)), error)
+    return int(out.value)
+
+
+def context_copy(context: int) -> int:
+    """Makes a client context that owns a copy of everything in another one."""
+    out, error = _abi.aimrt_rpc_context_t(0), new_error()
+    check(lib.aimrt_rpc_context_copy(context, ctypes.byref(out), ctypes.byref(error)), error)
+    return int(out.value)
+
+
+def context_release(context: int) -> None:
+    """Gives a client context back."""
+    lib.aimrt_rpc_context_release(context)
+
+
+def context_reset(context: int) -> None:
+    """Clears used flag, timeout and metadata."""
+    error = new_error()
+    check(lib.aimrt_rpc_context_reset(context, ctypes.byref(error)), error)
+
+
+def context_get(context: int, key: str) -> str:
+    """Gives the value of a metadata key, "" when absent."""
+    return text_of(lib.aimrt_rpc_context_get(context, view_of(key)))
+
+
+def context_set(context: int, key: str, value: str) -> None:
+    """Sets a metadata key."""
+    error = new_error()
+    check(lib.aimrt_rpc_context_set(context, view_of(key), view_of(value), ctypes.byref(error)), error)
+
+
+def context_timeout_ns(context: int) -> int:
+    """Gives the timeout, 0 when not set."""
+    return int(lib.aimrt_rpc_context_timeout_ns(context))
+
+
+def context_set_timeout_ns(context: int, timeout_ns: int) -> None:
+    """Sets the timeout."""
+    check(lib.aimrt_rpc_context_set_timeout_ns(context, timeout_ns))
+
+
+def context_add(context: int, key: str, value: str) -> None:
+    """Adds a further value to a metadata key."""
+    error = new_error()
+    check(lib.aimrt_rpc_context_add(context, view_of(key), view_of(value), ctypes.byref(error)), error)
+
+
+def context_remove(context: int, key: str) -> None:
+    """Removes a metadata key."""
+    error = new_error()
+    check(lib.aimrt_rpc_context_remove(context, view_of(key), ctypes.byref(error)), error)
+
+
+def context_metadata(context: int) -> List[Tuple[str, str]]:
+    """Gives all metadata."""
+    pairs, count, error = ctypes.POINTER(_abi.aimrt_rpc_pair_t)(), ctypes.c_size_t(0), new_error()
+    check(lib.aimrt_rpc_context_metadata(context, ctypes.byref(pairs), ctypes.byref(count), ctypes.byref(error)), error)
+    return [(text_of(pairs[i].key), text_of(pairs[i].value)) for i in range(count.value)]
+
+
+def context_text(context: int) -> str:
+    """Writes the context as AimRT does."""
+    out, error = _abi.aimrt_rpc_buffer_t(), new_error()
+    check(lib.aimrt_rpc_context_to_string(context, ctypes.byref(out), ctypes.byref(error)), error)
+    return take_buffer(out).decode("utf-8")
+
+
+def merge_context(rpc_handle: int, server_context: int, client_context: int) -> None:
+    """Copies pass-through metadata from an incoming call's context into an outgoing one's."""
+    error = new_error()
+    check(lib.aimrt_rpc_handle_merge_context(rpc_handle, server_context, client_context, ctypes.byref(error)), error)
+
+
+# --- calls, client side ---------------------------------------------------------------------------------------------------
+
+
+def _call_options(context: int, request: bytes, serialization: Optional[str]) -> Any:
+    options = _abi.AIMRT_RPC_CALL_OPTIONS_INIT()
+    options.context = context
+    options.request.bytes.data = _address(request)
+    options.request.bytes.size = len(request)
+    options.keep = [request]
+    if serialization:
+        view = view_of(serialization)
+        options.request.serialization = view
+        options.keep.append(view)
+    return options
+
+
+def invoke(method: int, context: int, request: bytes, serialization: Optional[str]) -> Tuple[int, bytes, Optional[str]]:
+    """Calls and waits; gives (code, response, message or None). Releases the GIL."""
+    options = _call_options(context, request, serialization)
+    code, call, error = _abi.aimrt_rpc_code_t(0), _abi.aimrt_rpc_call_t(0), new_error()
+    check(
+        lib.aimrt_rpc_call_invoke(method, ctypes.byref(options), ctypes.byref(code), ctypes.byref(call), ctypes.byref(error)),
+        error,
+    )
+    outcome = _abi.aimrt_rpc_outcome_t()
+    outcome.struct_size = ctypes.sizeof(outcome)
+    try:
+        check(lib.aimrt_rpc_call_outcome(call, ctypes.byref(outcome), ctypes.byref(error)), error)
+        body = outcome.response.bytes
+        return (
+            outcome.code,
+            ctypes.string_at(body.data, body.size) if body.size else b"",
+            (text_of(outcome.message) if outcome.code else None),
+        )
+    finally:
+        lib.aimrt_rpc_call_release(call)
+
+
+def start(method: int, context: int, request: bytes, serialization: Optional[str], queue: int, tag: int) -> int:
+    """Starts a call whose end arrives in a queue; gives the call."""
+    options = _call_options(context, request, serialization)
+    options.queue, options.tag = queue, tag
+    call, error = _abi.aimrt_rpc_call_t(0), new_error()
+    check(lib.aimrt_rpc_call_start(method, ctypes.byref(options), ctypes.byref(call), ctypes.byref(error)), error)
+    return int(call.value)
+
+
+def cancel(call: int) -> bool:
+    """Cancels a call; False when it had ended."""
+    error = new_error()
+    result = lib.aimrt_rpc_call_cancel(call, ctypes.byref(error))
+    if result in (_abi.AIMRT_RPC_RESULT_LOST, _abi.AIMRT_RPC_RESULT_INVALID_HANDLE):
+        lib.aimrt_rpc_error_free(error)
+        return False
+    check(result, error)
+    return True
+
+
+# --- calls, server side ---------------------------------------------------------------------------------------------------
+
+
+def finish(
+    call: int,
+    code: int,
+    response: bytes,
+    message: Optional[str] = None,
+    trace: Optional[str] = None,
+    serialization: Optional[str] = None,
+) -> bool:
+    """Ends a call being served; False when nobody waited for it any more."""
+    status = None
+    keep = []
+    if code or message:
+        status = _abi.AIMRT_RPC_CALL_STATUS_INIT()
+        status.code = code
+        for field, text in (("message", message), ("trace", trace)):
+            if text:
+                view = view_of(text)
+                keep.append(view)
+                setattr(status, field, view)
+    payload = _abi.aimrt_rpc_payload_t()
+    payload.bytes.data = _address(response)
+    payload.bytes.size = len(response)
+    if serialization:
+        view = view_of(serialization)
+        keep.append(view)
+        payload.serialization = view
+    error = new_error()
+    result = lib.aimrt_rpc_call_finish(
+        call, ctypes.byref(status) if status is not None else None, ctypes.byref(payload), ctypes.byref(error)
+    )
+    if result in (_abi.AIMRT_RPC_RESULT_LOST, _abi.AIMRT_RPC_RESULT_INVALID_HANDLE):
+        lib.aimrt_rpc_error_free(error)
+        return False
+    check(result, error)
+    return True
+
+
+def _describe(options: Any, name: str, serializations: Sequence[str]) -> Any:
+    """Fills in what service and client options have in common."""
+    options.keep = (view_of(name), _array([view_of(s) for s in serializations]))
+    options.name = options.keep[0]
+    options.serializations = ctypes.cast(options.keep[1], type(options.serializations))
+    options.serialization_count = len(serializations)
+    return options
+
+
+def _handle_request(user_data: int, call: int, request: Any) -> None:
+    handler: RawHandler = _lent[user_data]
+    payload = request.contents.payload
+    body = ctypes.string_at(payload.bytes.data, payload.bytes.size) if payload.bytes.size else b""
+    try:
+        answer = handler(lib.aimrt_rpc_call_context(call), body, text_of(payload.serialization), call)
+    except BaseException as error:
+        answer = (_abi.AIMRT_RPC_CODE_SVR_HANDLE_FAILED, b"", f"{type(error).__name__}: {error}", None)
+    finish(call, answer[0], answer[1], answer[2], answer[3])
+
+
+_handle_request_c = _abi.aimrt_rpc_handler_fn(_handle_request)
+
+
+def register_service(rpc_handle: int, name: str, serializations: Sequence[str], handler: RawHandler, executor: int) -> int:
+    """Serves a raw method with a Python function that runs on the thread the call comes on; gives the service."""
+    options = _describe(_abi.AIMRT_RPC_SERVICE_OPTIONS_INIT(), name, serializations)
+    options.handler = _handle_request_c
+    options.user_data = _lend(handler)
+    options.user_data_free = give_back
+    options.executor = executor
+    return _register_service(rpc_handle, options)
+
+
+def register_queue_service(rpc_handle: int, name: str, serializations: Sequence[str], queue: int, tag: int) -> int:
+    """Serves a raw method whose calls arrive in a queue; gives the service."""
+    options = _describe(_abi.AIMRT_RPC_SERVICE_OPTIONS_INIT(), name, serializations)
+    options.queue, options.tag = queue, tag
+    return _register_service(rpc_handle, options)
+
+
+def _register_service(rpc_handle: int, options: Any) -> int:
+    out, error = _abi.aimrt_rpc_service_t(0), new_error()
+    result = lib.aimrt_rpc_handle_register_service(rpc_handle, ctypes.byref(options), ctypes.byref(out), ctypes.byref(error))
+    if result != 0:
+        _give_back(options.user_data)
+    check(result, error)
+    return int(out.value)
+
+
+def register_client(rpc_handle: int, name: str, serializations: Sequence[str]) -> int:
+    """Registers a raw method this module calls; gives the method."""
+    options = _describe(_abi.AIMRT_RPC_CLIENT_OPTIONS_INIT(), name, serializations)
+    out, error = _abi.aimrt_rpc_method_t(0), new_error()
+    check(
+        lib.aimrt_rpc_handle_register_client(rpc_handle, ctypes.byref(options), ctypes.byref(out), ctypes.byref(error)),
+        error,
+    )
+    return int(out.value)
+
+
+# --- queues ---------------------------------------------------------------------------------------------------------------
+
+
+def queue_create() -> Tuple[int, int]:
+    """Makes a queue; gives (queue, descriptor to poll)."""
+    out, error = _abi.aimrt_rpc_queue_t(0), new_error()
+    check(lib.aimrt_rpc_queue_create(ctypes.byref(out), ctypes.byref(error)), error)
+    return int(out.value), int(lib.aimrt_rpc_queue_fd(out))
+
+
+def queue_release(queue: int) -> None:
+    """Gives a queue back."""
+    lib.aimrt_rpc_queue_release(queue)
+
+
+def drain(queue: int) -> List[Event]:
+    """Takes up to 256 events; calls that finished are released, their bytes copied."""
+    events = (_abi.aimrt_rpc_event_t * _DRAIN_BATCH)()
+    count, error = ctypes.c_size_t(0), new_error()
+    check(lib.aimrt_rpc_queue_drain(queue, events, _DRAIN_BATCH, ctypes.byref(count), ctypes.byref(error)), error)
+    out: List[Event] = []
+    for event in events[: count.value]:
+        body = event.payload.bytes
+        data = ctypes.string_at(body.data, body.size) if body.size else b""
+        message = text_of(event.message) if event.message.size else None
+        context = lib.aimrt_rpc_call_context(event.call) if event.kind == _abi.AIMRT_RPC_EVENT_CALL_ARRIVED else 0
+        out.append((event.kind, event.tag, event.call, event.code, data, message, text_of(event.payload.serialization), context))
+        if event.kind == _abi.AIMRT_RPC_EVENT_CALL_FINISHED:
+            lib.aimrt_rpc_call_release(event.call)
+    return out
+
+
+# The bridge replaces what it can do faster; what is missing there stays as defined above.
+bridged: Tuple[str, ...] = ()
+_builtins = _bridge.load(lib, _fail)
+if _builtins is not None:
+    globals().update(_builtins)
+    bridged = tuple(sorted(_builtins))

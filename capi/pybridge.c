@@ -1,0 +1,514 @@
+/*
+ * pybridge.c - C built-ins for CPython without Python.h and without a Python symbol in the library.
+ *
+ * The aimrt_rpc package hands in the addresses of stable-ABI functions (order: bindings/python/src/aimrt_rpc/_bridge.py) and gets a dict of
+ * functions that do what the ctypes functions of the same names in _core.py do. One interpreter per process; the interpreter lock is
+ * kept across a call only when the handler is a Python function of that interpreter, and given up for everything else.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "front.h"
+#include "guards.h"
+
+typedef struct PyObject PyObject; /* opaque: only CPython looks inside */
+typedef ptrdiff_t Py_ssize_t;
+
+/* PyMethodDef of the stable ABI; static storage. */
+typedef struct py_method_def {
+  const char *name;
+  void *function;
+  int flags;
+  const char *doc;
+} py_method_def;
+
+#define PY_METH_FASTCALL 0x80 /* function(self, PyObject *const *arguments, Py_ssize_t count) */
+
+/* The table handed in: FUNCTIONS of _bridge.py in order, then None and the function that raises. */
+typedef struct py_table {
+  PyObject *(*bytes_new)(const char *, Py_ssize_t);
+  int (*bytes_view)(PyObject *, char **, Py_ssize_t *);
+  PyObject *(*call)(PyObject *, ...);
+  void (*incref)(PyObject *);
+  void (*decref)(PyObject *);
+  PyObject *(*int_new)(long long);
+  PyObject *(*uint_new)(unsigned long long);
+  unsigned long long (*uint_get)(PyObject *);
+  void *(*save_thread)(void);
+  void (*restore_thread)(void *);
+  int (*lock_held)(void);
+  int (*state_ensure)(void);
+  void (*state_release)(int);
+  void *(*state_of_thread)(void);
+  PyObject *(*function_new)(py_method_def *, PyObject *, PyObject *);
+  PyObject *(*dict_new)(void);
+  int (*dict_set)(PyObject *, const char *, PyObject *);
+  PyObject *(*error_occurred)(void);
+  void (*error_write)(PyObject *);
+  PyObject *(*tuple_new)(Py_ssize_t);
+  int (*tuple_set)(PyObject *, Py_ssize_t, PyObject *);
+  PyObject *(*tuple_get)(PyObject *, Py_ssize_t);
+  Py_ssize_t (*tuple_size)(PyObject *);
+  PyObject *(*list_new)(Py_ssize_t);
+  int (*list_append)(PyObject *, PyObject *);
+  PyObject *(*text_new)(const char *, Py_ssize_t);
+  const char *(*text_view)(PyObject *, Py_ssize_t *);
+  PyObject *(*text_intern)(const char *);
+  PyObject *none;
+  PyObject *fail; /* fail(result, message, details) raises */
+} py_table;
+
+#define PY_TABLE_COUNT (sizeof(py_table) / sizeof(void *))
+#define DRAIN_BATCH 256u
+
+static py_table py;
+static PyObject *text_pb, *text_json; /* interned: the same objects as the literals of the stubs */
+static _Atomic uint8_t stopped;       /* the interpreter goes down: nothing may enter it any more */
+static pthread_key_t thread_key;      /* value = thread state that the bridge made for a thread of somebody else */
+
+/* ---- The interpreter lock ----------------------------------------------------------------------------------------------- */
+
+typedef struct lock_hold {
+  uint8_t taken;
+} lock_hold;
+
+/* Takes the lock unless this thread has it. The thread state made for a foreign thread is kept for the thread's life: making one per call
+ * costs 4 to 9 microseconds, keeping it 0.1. */
+static uint8_t lock_take(lock_hold *hold) {
+  hold->taken = 0;
+  if (atomic_load_explicit(&stopped, memory_order_acquire)) return 0;
+  if (py.lock_held()) return 1;
+  void *state = py.state_of_thread();
+  if (state == NULL) {
+    (void)py.state_ensure();
+    (void)pthread_setspecific(thread_key, py.state_of_thread());
+  } else {
+    py.restore_thread(state);
+  }
+  hold->taken = 1;
+  return 1;
+}
+
+static void lock_give(const lock_hold *hold) {
+  if (hold->taken) (void)py.save_thread();
+}
+
+/* A thread that the bridge gave a thread state ends. */
+static void thread_end(void *state) {
+  if (state == NULL || atomic_load_explicit(&stopped, memory_order_acquire)) return;
+  py.restore_thread(state);
+  py.state_release(1 /* PyGILState_UNLOCKED: what the first ensure found */);
+}
+
+typedef struct left_lock {
+  void *state;
+} left_lock;
+
+static void leave_lock(void *data) { ((left_lock *)data)->state = py.save_thread(); }
+static void enter_lock(void *data) { py.restore_thread(((left_lock *)data)->state); }
+
+/* ---- Values ------------------------------------------------------------------------------------------------------------- */
+
+static PyObject *new_none(void) {
+  py.incref(py.none);
+  return py.none;
+}
+
+/* 0 with an exception set when the object is no unsigned integer of 64 bits. */
+static uint8_t get_number(PyObject *object, uint64_t *out) {
+  *out = py.uint_get(object);
+  return *out != UINT64_MAX || py.error_occurred() == NULL;
+}
+
+/* A view on the UTF-8 of a str, empty for None; lives as long as the object. 0 with an exception set for anything else. */
+static uint8_t get_text(PyObject *object, aimrt_rpc_str_t *out) {
+  *out = (aimrt_rpc_str_t){NULL, 0};
+  if (object == py.none) return 1;
+  if (object == text_pb) {
+    *out = (aimrt_rpc_str_t){"pb", 2};
+    return 1;
+  }
+  Py_ssize_t size = 0;
+  out->data = py.text_view(object, &size);
+  out->size = out->data == NULL ? 0 : (size_t)size;
+  return out->data != NULL;
+}
+
+static uint8_t get_bytes(PyObject *object, aimrt_rpc_bytes_t *out) {
+  char *data = NULL;
+  Py_ssize_t size = 0;
+  if (py.bytes_view(object, &data, &size) != 0) return 0;
+  *out = (aimrt_rpc_bytes_t){(const uint8_t *)data, (size_t)size};
+  return 1;
+}
+
+static PyObject *new_text(aimrt_rpc_str_t text) {
+  if (text.size == 2 && memcmp(text.data, "pb", 2) == 0) {
+    py.incref(text_pb);
+    return text_pb;
+  }
+  if (text.size == 4 && memcmp(text.data, "json", 4) == 0) {
+    py.incref(text_json);
+    return text_json;
+  }
+  return py.text_new(text.size == 0 ? "" : text.data, (Py_ssize_t)text.size);
+}
+
+static PyObject *new_text_or_none(aimrt_rpc_str_t text) { return text.size == 0 ? new_none() : new_text(text); }
+
+static PyObject *new_bytes(aimrt_rpc_bytes_t bytes) {
+  return py.bytes_new(bytes.size == 0 ? "" : (const char *)bytes.data, (Py_ssize_t)bytes.size);
+}
+
+/* A tuple that takes the items over; NULL (and the items dropped) when one of them is NULL. */
+static PyObject *new_tuple(PyObject *const *items, Py_ssize_t count) {
+  PyObject *tuple = py.tuple_new(count);
+  uint8_t complete = tuple != NULL;
+  for (Py_ssize_t i = 0; i < count; i++) {
+    if (items[i] == NULL) complete = 0;
+    else if (tuple == NULL) py.decref(items[i]);
+    else (void)py.tuple_set(tuple, i, items[i]);
+  }
+  if (!complete && tuple != NULL) {
+    py.decref(tuple);
+    tuple = NULL;
+  }
+  return tuple;
+}
+
+/* Raises what fits a failed function and frees its error object. Returns NULL, as a built-in must. */
+static PyObject *raise(aimrt_rpc_result_t result, aimrt_rpc_error_t error) {
+  const char *standard = aimrt_rpc_result_string(result);
+  aimrt_rpc_str_t message = aimrt_rpc_error_message(error);
+  if (message.size == 0) message = (aimrt_rpc_str_t){standard, strlen(standard)};
+  uint32_t count = 0;
+  aimrt_rpc_pair_t pair;
+  while (error != 0 && aimrt_rpc_error_detail(error, count, &pair) == AIMRT_RPC_RESULT_OK) count++;
+  PyObject *details = py.tuple_new((Py_ssize_t)count);
+  for (uint32_t i = 0; details != NULL && i < count; i++) {
+    (void)aimrt_rpc_error_detail(error, i, &pair);
+    PyObject *items[2] = {new_text(pair.key), new_text(pair.value)};
+    PyObject *item = new_tuple(items, 2);
+    (void)py.tuple_set(details, (Py_ssize_t)i, item != NULL ? item : new_none());
+  }
+  PyObject *number = py.int_new(result), *text = new_text(message);
+  if (number != NULL && text != NULL && details != NULL) {
+    PyObject *nothing = py.call(py.fail, number, text, details, NULL);
+    if (nothing != NULL) py.decref(nothing);
+  }
+  if (number != NULL) py.decref(number);
+  if (text != NULL) py.decref(text);
+  if (details != NULL) py.decref(details);
+  aimrt_rpc_error_free(error);
+  return NULL;
+}
+
+/* Refuses a wrong count of arguments; the package's own code is the only caller. */
+static uint8_t counted(Py_ssize_t got, Py_ssize_t least, Py_ssize_t most, const char *name) {
+  if (got >= least && got <= most) return 1;
+  aimrt_rpc_error_t error = 0;
+  aimrt_rpc_result_t result = front_fail(&error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "%s expects %zd to %zd arguments, got %zd", name,
+                                         (ssize_t)least, (ssize_t)most, (ssize_t)got);
+  (void)raise(result, error);
+  return 0;
+}
+
+/* ---- Calls, client side ------------------------------------------------------------------------------------------------- */
+
+/* Reads method, context, request, serialization into a call. */
+static uint8_t get_call(PyObject *const *arguments, front_raw_call *call, left_lock *left) {
+  memset(call, 0, sizeof(*call));
+  if (!get_number(arguments[0], &call->method) || !get_number(arguments[1], &call->context) ||
+      !get_bytes(arguments[2], &call->request) || !get_text(arguments[3], &call->serialization))
+    return 0;
+  call->lock_owner = &py;
+  call->leave = leave_lock;
+  call->enter = enter_lock;
+  call->hook_data = left;
+  return 1;
+}
+
+/* invoke(method, context, request, serialization) -> (code, response, message or None) */
+static PyObject *bridge_invoke(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
+  (void)self;
+  front_raw_call call;
+  left_lock left = {NULL};
+  if (!counted(count, 4, 4, "invoke") || !get_call(arguments, &call, &left)) return NULL;
+  front_raw_outcome outcome;
+  aimrt_rpc_error_t error = 0;
+  aimrt_rpc_result_t result = front_invoke_raw(&call, &outcome, &error);
+  if (result != AIMRT_RPC_RESULT_OK) return raise(result, error);
+  PyObject *items[3] = {py.int_new((long long)outcome.code), new_bytes(outcome.response),
+                        outcome.code == 0 ? new_none() : new_text_or_none(outcome.message)};
+  front_call_release(outcome.call);
+  return new_tuple(items, 3);
+}
+
+/* start(method, context, request, serialization, queue, tag) -> call */
+static PyObject *bridge_start(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
+  (void)self;
+  front_raw_call call;
+  left_lock left = {NULL};
+  if (!counted(count, 6, 6, "start") || !get_call(arguments, &call, &left) || !get_number(arguments[4], &call.queue) ||
+      !get_number(arguments[5], &call.tag))
+    return NULL;
+  aimrt_rpc_call_t handle = 0;
+  aimrt_rpc_error_t error = 0;
+  aimrt_rpc_result_t result = front_start_raw(&call, &handle, &error);
+  return result == AIMRT_RPC_RESULT_OK ? py.uint_new(handle) : raise(result, error);
+}
+
+static PyObject *new_event(const aimrt_rpc_event_t *event) {
+  aimrt_rpc_context_t context = event->kind == AIMRT_RPC_EVENT_CALL_ARRIVED ? aimrt_rpc_call_context(event->call) : 0;
+  PyObject *items[8] = {py.int_new((long long)event->kind),       py.uint_new(event->tag),
+                        py.uint_new(event->call),                 py.int_new((long long)event->code),
+                        new_bytes(event->payload.bytes),          new_text_or_none(event->message),
+                        new_text(event->payload.serialization),   py.uint_new(context)};
+  return new_tuple(items, 8);
+}
+
+/* drain(queue) -> [(kind, tag, call, code, payload, message or None, serialization, context)], calls that finished are released */
+static PyObject *bridge_drain(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
+  (void)self;
+  uint64_t queue = 0;
+  if (!counted(count, 1, 1, "drain") || !get_number(arguments[0], &queue)) return NULL;
+  aimrt_rpc_event_t events[DRAIN_BATCH];
+  size_t got = 0;
+  aimrt_rpc_error_t error = 0;
+  aimrt_rpc_result_t result = aimrt_rpc_queue_drain(queue, events, DRAIN_BATCH, &got, &error);
+  if (result != AIMRT_RPC_RESULT_OK) return raise(result, error);
+  PyObject *list = py.list_new(0);
+  for (size_t i = 0; i < got; i++) { /* every event is consumed, also when memory is out */
+    PyObject *event = list != NULL ? new_event(&events[i]) : NULL;
+    if (events[i].kind == AIMRT_RPC_EVENT_CALL_FINISHED) aimrt_rpc_call_release(events[i].call);
+    if (event == NULL && list != NULL) {
+      py.decref(list);
+      list = NULL;
+    }
+    if (event != NULL) {
+      (void)py.list_append(list, event);
+      py.decref(event);
+    }
+  }
+  return list;
+}
+
+/* ---- Calls, server side ------------------------------------------------------------------------------------------------- */
+
+/* finish(call, code, response, message=None, trace=None, serialization=None) -> False when nobody waited any more */
+static PyObject *bridge_finish(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
+  (void)self;
+  uint64_t call = 0, code = 0;
+  aimrt_rpc_bytes_t response;
+  aimrt_rpc_str_t texts[3] = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
+  if (!counted(count, 3, 6, "finish") || !get_number(arguments[0], &call) || !get_number(arguments[1], &code) ||
+      !get_bytes(arguments[2], &response))
+    return NULL;
+  for (Py_ssize_t i = 3; i < count; i++)
+    if (!get_text(arguments[i], &texts[i - 3])) return NULL;
+  aimrt_rpc_error_t error = 0;
+  aimrt_rpc_result_t result = front_finish_raw(call, (aimrt_rpc_code_t)code, texts[0], texts[1], response, texts[2], &error);
+  if (result == AIMRT_RPC_RESULT_LOST || result == AIMRT_RPC_RESULT_INVALID_HANDLE) {
+    aimrt_rpc_error_free(error);
+    return py.int_new(0);
+  }
+  return result == AIMRT_RPC_RESULT_OK ? py.int_new(1) : raise(result, error);
+}
+
+static void finish_text(aimrt_rpc_call_t call, aimrt_rpc_code_t code, const char *message) {
+  aimrt_rpc_str_t none = {NULL, 0};
+  (void)front_finish_raw(call, code, (aimrt_rpc_str_t){message, strlen(message)}, none, (aimrt_rpc_bytes_t){NULL, 0}, none, NULL);
+}
+
+/* Ends a call with what the adapter returned: (code, response, message or None, trace or None). */
+static uint8_t finish_answer(aimrt_rpc_call_t call, PyObject *answer) {
+  uint64_t code = 0;
+  aimrt_rpc_bytes_t response;
+  aimrt_rpc_str_t message, trace;
+  if (py.tuple_size(answer) != 4 || !get_number(py.tuple_get(answer, 0), &code) ||
+      !get_bytes(py.tuple_get(answer, 1), &response) || !get_text(py.tuple_get(answer, 2), &message) ||
+      !get_text(py.tuple_get(answer, 3), &trace))
+    return 0;
+  (void)front_finish_raw(call, (aimrt_rpc_code_t)code, message, trace, response, (aimrt_rpc_str_t){NULL, 0}, NULL);
+  return 1;
+}
+
+/* Serves one call with a Python function: handler(context, request, serialization, call) -> answer. */
+static void serve_python(void *user_data, aimrt_rpc_call_t call, const aimrt_rpc_request_t *request) {
+  lock_hold hold;
+  if (!lock_take(&hold)) {
+    finish_text(call, AIMRT_RPC_CODE_SVR_NOT_READY, "the Python interpreter is going down");
+    return;
+  }
+  PyObject *handler = user_data, *answer = NULL;
+  PyObject *context = py.uint_new(aimrt_rpc_call_context(call)), *body = new_bytes(request->payload.bytes);
+  PyObject *serialization = new_text(request->payload.serialization), *number = py.uint_new(call);
+  if (context != NULL && body != NULL && serialization != NULL && number != NULL)
+    answer = py.call(handler, context, body, serialization, number, NULL);
+  if (answer == NULL || !finish_answer(call, answer)) {
+    py.error_write(handler);
+    finish_text(call, AIMRT_RPC_CODE_SVR_HANDLE_FAILED, "the Python adapter failed; its traceback is on the error output");
+  }
+  PyObject *made[5] = {context, body, serialization, number, answer};
+  for (size_t i = 0; i < 5; i++)
+    if (made[i] != NULL) py.decref(made[i]);
+  lock_give(&hold);
+}
+
+static void release_handler(void *user_data) {
+  lock_hold hold;
+  if (!lock_take(&hold)) return; /* the interpreter is gone, and the object with it */
+  py.decref((PyObject *)user_data);
+  lock_give(&hold);
+}
+
+/* register_service(rpc_handle, name, serializations, handler, executor) -> service */
+static PyObject *bridge_register_service(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
+  (void)self;
+  aimrt_rpc_service_options_t options = AIMRT_RPC_SERVICE_OPTIONS_INIT;
+  aimrt_rpc_str_t names[16];
+  uint64_t rpc_handle = 0;
+  if (!counted(count, 5, 5, "register_service") || !get_number(arguments[0], &rpc_handle) ||
+      !get_text(arguments[1], &options.name) || !get_number(arguments[4], &options.executor))
+    return NULL;
+  Py_ssize_t size = py.tuple_size(arguments[2]);
+  if (size < 0 || !counted(size, 0, 16, "serializations")) return NULL;
+  for (Py_ssize_t i = 0; i < size; i++)
+    if (!get_text(py.tuple_get(arguments[2], i), &names[i])) return NULL;
+  options.serializations = names;
+  options.serialization_count = (size_t)size;
+  options.handler = serve_python;
+  options.user_data = arguments[3];
+  options.user_data_free = release_handler;
+  py.incref(arguments[3]);
+  aimrt_rpc_service_t service = 0;
+  aimrt_rpc_error_t error = 0;
+  void *state = py.save_thread();
+  aimrt_rpc_result_t result = aimrt_rpc_handle_register_service(rpc_handle, &options, &service, &error);
+  if (result == AIMRT_RPC_RESULT_OK) (void)front_service_set_lock_owner(service, &py);
+  py.restore_thread(state);
+  if (result == AIMRT_RPC_RESULT_OK) return py.uint_new(service);
+  py.decref(arguments[3]);
+  return raise(result, error);
+}
+
+/* ---- Contexts ----------------------------------------------------------------------------------------------------------- */
+
+static PyObject *bridge_context_create(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
+  (void)self;
+  (void)arguments;
+  if (!counted(count, 0, 0, "context_create")) return NULL;
+  aimrt_rpc_context_t context = 0;
+  aimrt_rpc_error_t error = 0;
+  aimrt_rpc_result_t result = aimrt_rpc_context_create(&context, &error);
+  return result == AIMRT_RPC_RESULT_OK ? py.uint_new(context) : raise(result, error);
+}
+
+static PyObject *bridge_context_release(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
+  (void)self;
+  uint64_t context = 0;
+  if (!counted(count, 1, 1, "context_release") || !get_number(arguments[0], &context)) return NULL;
+  aimrt_rpc_context_release(context);
+  return new_none();
+}
+
+static PyObject *bridge_context_reset(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
+  (void)self;
+  uint64_t context = 0;
+  if (!counted(count, 1, 1, "context_reset") || !get_number(arguments[0], &context)) return NULL;
+  aimrt_rpc_error_t error = 0;
+  aimrt_rpc_result_t result = aimrt_rpc_context_reset(context, &error);
+  return result == AIMRT_RPC_RESULT_OK ? new_none() : raise(result, error);
+}
+
+static PyObject *bridge_context_get(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
+  (void)self;
+  uint64_t context = 0;
+  aimrt_rpc_str_t key;
+  if (!counted(count, 2, 2, "context_get") || !get_number(arguments[0], &context) || !get_text(arguments[1], &key)) return NULL;
+  return new_text(aimrt_rpc_context_get(context, key));
+}
+
+static PyObject *bridge_context_set(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
+  (void)self;
+  uint64_t context = 0;
+  aimrt_rpc_str_t key, value;
+  if (!counted(count, 3, 3, "context_set") || !get_number(arguments[0], &context) || !get_text(arguments[1], &key) ||
+      !get_text(arguments[2], &value))
+    return NULL;
+  aimrt_rpc_error_t error = 0;
+  aimrt_rpc_result_t result = aimrt_rpc_context_set(context, key, value, &error);
+  return result == AIMRT_RPC_RESULT_OK ? new_none() : raise(result, error);
+}
+
+static PyObject *bridge_context_timeout_ns(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
+  (void)self;
+  uint64_t context = 0;
+  if (!counted(count, 1, 1, "context_timeout_ns") || !get_number(arguments[0], &context)) return NULL;
+  return py.uint_new(aimrt_rpc_context_timeout_ns(context));
+}
+
+static PyObject *bridge_context_set_timeout_ns(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
+  (void)self;
+  uint64_t context = 0, timeout_ns = 0;
+  if (!counted(count, 2, 2, "context_set_timeout_ns") || !get_number(arguments[0], &context) ||
+      !get_number(arguments[1], &timeout_ns))
+    return NULL;
+  aimrt_rpc_result_t result = aimrt_rpc_context_set_timeout_ns(context, timeout_ns);
+  return result == AIMRT_RPC_RESULT_OK ? new_none() : raise(result, 0);
+}
+
+/* ---- Start and end ------------------------------------------------------------------------------------------------------ */
+
+/* stop(): from now on nothing enters the interpreter; the package calls it last at exit. */
+static PyObject *bridge_stop(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
+  (void)self;
+  (void)arguments;
+  (void)count;
+  atomic_store_explicit(&stopped, 1, memory_order_release);
+  return new_none();
+}
+
+#define METHOD(name, doc) {#name, (void *)(uintptr_t)bridge_##name, PY_METH_FASTCALL, doc}
+
+static py_method_def methods[] = {
+    METHOD(invoke, "Calls and waits."),
+    METHOD(start, "Starts a call whose end arrives in a queue."),
+    METHOD(drain, "Takes up to 256 events."),
+    METHOD(finish, "Ends a call being served."),
+    METHOD(register_service, "Serves a raw method with a Python function."),
+    METHOD(context_create, "Makes a client context."),
+    METHOD(context_release, "Gives a client context back."),
+    METHOD(context_reset, "Clears a context."),
+    METHOD(context_get, "Gives a metadata value."),
+    METHOD(context_set, "Sets a metadata value."),
+    METHOD(context_timeout_ns, "Gives the timeout."),
+    METHOD(context_set_timeout_ns, "Sets the timeout."),
+    METHOD(stop, "Keeps everything out of the interpreter from now on."),
+};
+
+AIMRT_RPC_API void *aimrt_rpc_python_bridge(const void *const *functions, uint32_t count) {
+  if (front_guards_forked() || functions == NULL || count != PY_TABLE_COUNT) return NULL;
+  for (uint32_t i = 0; i < count; i++)
+    if (functions[i] == NULL) return NULL;
+  if (py.none == NULL && pthread_key_create(&thread_key, thread_end) != 0) return NULL;
+  memcpy(&py, functions, sizeof(py));
+  py.incref(py.none);
+  py.incref(py.fail);
+  text_pb = py.text_intern("pb");
+  text_json = py.text_intern("json");
+  PyObject *dict = py.dict_new();
+  for (size_t i = 0; dict != NULL && i < sizeof(methods) / sizeof(methods[0]); i++) {
+    PyObject *function = py.function_new(&methods[i], NULL, NULL);
+    if (function == NULL || py.dict_set(dict, methods[i].name, function) != 0) {
+      py.decref(dict);
+      dict = NULL;
+    }
+    if (function != NULL) py.decref(function);
+  }
+  return dict;
+}
