@@ -181,7 +181,7 @@ static PyObject *new_tuple(PyObject *const *items, Py_ssize_t count) {
 }
 
 /* Raises what fits a failed function and frees its error object. Returns NULL, as a built-in must. */
-static PyObject *raise(aimrt_rpc_result_t result, aimrt_rpc_error_t error) {
+static PyObject *raise_error(aimrt_rpc_result_t result, aimrt_rpc_error_t error) {
   const char *standard = aimrt_rpc_result_string(result);
   aimrt_rpc_str_t message = aimrt_rpc_error_message(error);
   if (message.size == 0) message = (aimrt_rpc_str_t){standard, strlen(standard)};
@@ -213,7 +213,7 @@ static uint8_t counted(Py_ssize_t got, Py_ssize_t least, Py_ssize_t most, const 
   aimrt_rpc_error_t error = 0;
   aimrt_rpc_result_t result = front_fail(&error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "%s expects %zd to %zd arguments, got %zd", name,
                                          (ssize_t)least, (ssize_t)most, (ssize_t)got);
-  (void)raise(result, error);
+  (void)raise_error(result, error);
   return 0;
 }
 
@@ -241,7 +241,7 @@ static PyObject *bridge_invoke(PyObject *self, PyObject *const *arguments, Py_ss
   front_raw_outcome outcome;
   aimrt_rpc_error_t error = 0;
   aimrt_rpc_result_t result = front_invoke_raw(&call, &outcome, &error);
-  if (result != AIMRT_RPC_RESULT_OK) return raise(result, error);
+  if (result != AIMRT_RPC_RESULT_OK) return raise_error(result, error);
   PyObject *items[3] = {py.int_new((long long)outcome.code), new_bytes(outcome.response),
                         outcome.code == 0 ? new_none() : new_text_or_none(outcome.message)};
   front_call_release(outcome.call);
@@ -259,7 +259,7 @@ static PyObject *bridge_start(PyObject *self, PyObject *const *arguments, Py_ssi
   aimrt_rpc_call_t handle = 0;
   aimrt_rpc_error_t error = 0;
   aimrt_rpc_result_t result = front_start_raw(&call, &handle, &error);
-  return result == AIMRT_RPC_RESULT_OK ? py.uint_new(handle) : raise(result, error);
+  return result == AIMRT_RPC_RESULT_OK ? py.uint_new(handle) : raise_error(result, error);
 }
 
 static PyObject *new_event(const aimrt_rpc_event_t *event) {
@@ -280,7 +280,7 @@ static PyObject *bridge_drain(PyObject *self, PyObject *const *arguments, Py_ssi
   size_t got = 0;
   aimrt_rpc_error_t error = 0;
   aimrt_rpc_result_t result = aimrt_rpc_queue_drain(queue, events, DRAIN_BATCH, &got, &error);
-  if (result != AIMRT_RPC_RESULT_OK) return raise(result, error);
+  if (result != AIMRT_RPC_RESULT_OK) return raise_error(result, error);
   PyObject *list = py.list_new(0);
   for (size_t i = 0; i < got; i++) { /* every event is consumed, also when memory is out */
     PyObject *event = list != NULL ? new_event(&events[i]) : NULL;
@@ -316,7 +316,7 @@ static PyObject *bridge_finish(PyObject *self, PyObject *const *arguments, Py_ss
     aimrt_rpc_error_free(error);
     return py.int_new(0);
   }
-  return result == AIMRT_RPC_RESULT_OK ? py.int_new(1) : raise(result, error);
+  return result == AIMRT_RPC_RESULT_OK ? py.int_new(1) : raise_error(result, error);
 }
 
 static void finish_text(aimrt_rpc_call_t call, aimrt_rpc_code_t code, const char *message) {
@@ -393,7 +393,7 @@ static PyObject *bridge_register_service(PyObject *self, PyObject *const *argume
   py.restore_thread(state);
   if (result == AIMRT_RPC_RESULT_OK) return py.uint_new(service);
   py.decref(arguments[3]);
-  return raise(result, error);
+  return raise_error(result, error);
 }
 
 /* ---- Contexts ----------------------------------------------------------------------------------------------------------- */
@@ -405,7 +405,7 @@ static PyObject *bridge_context_create(PyObject *self, PyObject *const *argument
   aimrt_rpc_context_t context = 0;
   aimrt_rpc_error_t error = 0;
   aimrt_rpc_result_t result = aimrt_rpc_context_create(&context, &error);
-  return result == AIMRT_RPC_RESULT_OK ? py.uint_new(context) : raise(result, error);
+  return result == AIMRT_RPC_RESULT_OK ? py.uint_new(context) : raise_error(result, error);
 }
 
 static PyObject *bridge_context_release(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
@@ -422,7 +422,7 @@ static PyObject *bridge_context_reset(PyObject *self, PyObject *const *arguments
   if (!counted(count, 1, 1, "context_reset") || !get_number(arguments[0], &context)) return NULL;
   aimrt_rpc_error_t error = 0;
   aimrt_rpc_result_t result = aimrt_rpc_context_reset(context, &error);
-  return result == AIMRT_RPC_RESULT_OK ? new_none() : raise(result, error);
+  return result == AIMRT_RPC_RESULT_OK ? new_none() : raise_error(result, error);
 }
 
 static PyObject *bridge_context_get(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
@@ -442,7 +442,7 @@ static PyObject *bridge_context_set(PyObject *self, PyObject *const *arguments, 
     return NULL;
   aimrt_rpc_error_t error = 0;
   aimrt_rpc_result_t result = aimrt_rpc_context_set(context, key, value, &error);
-  return result == AIMRT_RPC_RESULT_OK ? new_none() : raise(result, error);
+  return result == AIMRT_RPC_RESULT_OK ? new_none() : raise_error(result, error);
 }
 
 static PyObject *bridge_context_timeout_ns(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
@@ -459,7 +459,7 @@ static PyObject *bridge_context_set_timeout_ns(PyObject *self, PyObject *const *
       !get_number(arguments[1], &timeout_ns))
     return NULL;
   aimrt_rpc_result_t result = aimrt_rpc_context_set_timeout_ns(context, timeout_ns);
-  return result == AIMRT_RPC_RESULT_OK ? new_none() : raise(result, 0);
+  return result == AIMRT_RPC_RESULT_OK ? new_none() : raise_error(result, 0);
 }
 
 /* ---- Start and end ------------------------------------------------------------------------------------------------------ */

@@ -378,6 +378,10 @@ def drain(queue: int) -> List[Event]:
     return out
 
 
+def stop() -> None:
+    """Keeps everything out of the interpreter from now on; the last step at its end. ctypes does so by itself."""
+
+
 # The bridge replaces what it can do faster; what is missing there stays as defined above.
 bridged: Tuple[str, ...] = ()
 _builtins = _bridge.load(lib, _fail)

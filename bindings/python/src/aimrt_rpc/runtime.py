@@ -231,6 +231,7 @@ def _close_all() -> None:
             runtime.close()
         except LibraryError as error:
             print(f"aimrt_rpc: closing a runtime at exit: {error}", file=sys.stderr)
+    _core.stop()
 
 
 atexit.register(_close_all)
