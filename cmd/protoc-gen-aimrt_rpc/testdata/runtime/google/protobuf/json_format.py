@@ -1,0 +1,1 @@
+"""Stands in for protobuf's json_format."""
