@@ -23,8 +23,13 @@ aimrt_rpc_result_t aimrt_rpc_runtime_create(
   if (front_guards_forked()) return front_fail_forked(error);
   aimrt_rpc_runtime_options_t options_known = AIMRT_RPC_RUNTIME_OPTIONS_INIT;
   aimrt_rpc_result_t options_read = AIMRT_RPC_RESULT_OK;
-  if (options != NULL) options_read = front_runtime_options_read(&options_known, options, error);
+  if (options != NULL) options_read = front_struct_read(&options_known, sizeof options_known, options, "aimrt_rpc_runtime_options_t", error);
   if (options_read != AIMRT_RPC_RESULT_OK) return options_read;
+  if (options_known.flags != 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_runtime_options_t.flags is not 0");
+  if (options_known.config_path.data == NULL && options_known.config_path.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_runtime_options_t.config_path has a size and no data");
+  if (options_known.config_text.data == NULL && options_known.config_text.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_runtime_options_t.config_text has a size and no data");
+  if (options_known.plugin_search_path.data == NULL && options_known.plugin_search_path.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_runtime_options_t.plugin_search_path has a size and no data");
+  if (options_known.reserved != 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_runtime_options_t.reserved is not 0");
   if (runtime_out == NULL) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "runtime_out is NULL");
   return aimrtgo_runtime_create(&options_known, runtime_out, error);
 }
@@ -111,8 +116,13 @@ aimrt_rpc_result_t aimrt_rpc_module_create(
   if (front_guards_forked()) return front_fail_forked(error);
   aimrt_rpc_module_options_t options_known = AIMRT_RPC_MODULE_OPTIONS_INIT;
   aimrt_rpc_result_t options_read = AIMRT_RPC_RESULT_OK;
-  options_read = front_module_options_read(&options_known, options, error);
+  options_read = front_struct_read(&options_known, sizeof options_known, options, "aimrt_rpc_module_options_t", error);
   if (options_read != AIMRT_RPC_RESULT_OK) return options_read;
+  if (options_known.reserved != 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_module_options_t.reserved is not 0");
+  if (options_known.name.data == NULL && options_known.name.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_module_options_t.name has a size and no data");
+  if (options_known.package.data == NULL && options_known.package.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_module_options_t.package has a size and no data");
+  if (options_known.author.data == NULL && options_known.author.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_module_options_t.author has a size and no data");
+  if (options_known.description.data == NULL && options_known.description.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_module_options_t.description has a size and no data");
   if (module_out == NULL) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "module_out is NULL");
   return aimrtgo_module_create(runtime, &options_known, module_out, error);
 }
@@ -169,8 +179,10 @@ aimrt_rpc_result_t aimrt_rpc_runtime_host_executor(
   if (front_guards_forked()) return front_fail_forked(error);
   aimrt_rpc_host_executor_options_t options_known = AIMRT_RPC_HOST_EXECUTOR_OPTIONS_INIT;
   aimrt_rpc_result_t options_read = AIMRT_RPC_RESULT_OK;
-  options_read = front_host_executor_options_read(&options_known, options, error);
+  options_read = front_struct_read(&options_known, sizeof options_known, options, "aimrt_rpc_host_executor_options_t", error);
   if (options_read != AIMRT_RPC_RESULT_OK) return options_read;
+  if (options_known.reserved[0] != 0 || options_known.reserved[1] != 0 || options_known.reserved[2] != 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_host_executor_options_t.reserved is not 0");
+  if (options_known.name.data == NULL && options_known.name.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_host_executor_options_t.name has a size and no data");
   if (executor_out == NULL) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "executor_out is NULL");
   return aimrtgo_runtime_host_executor(runtime, &options_known, executor_out, error);
 }
@@ -185,8 +197,11 @@ aimrt_rpc_result_t aimrt_rpc_handle_register_service(
   if (front_guards_forked()) return front_fail_forked(error);
   aimrt_rpc_service_options_t options_known = AIMRT_RPC_SERVICE_OPTIONS_INIT;
   aimrt_rpc_result_t options_read = AIMRT_RPC_RESULT_OK;
-  options_read = front_service_options_read(&options_known, options, error);
+  options_read = front_struct_read(&options_known, sizeof options_known, options, "aimrt_rpc_service_options_t", error);
   if (options_read != AIMRT_RPC_RESULT_OK) return options_read;
+  if (options_known.reserved != 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_service_options_t.reserved is not 0");
+  if (options_known.name.data == NULL && options_known.name.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_service_options_t.name has a size and no data");
+  if (options_known.descriptor.data == NULL && options_known.descriptor.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_service_options_t.descriptor has a size and no data");
   return aimrtgo_handle_register_service(handle, &options_known, service_out, error);
 }
 
@@ -200,8 +215,12 @@ aimrt_rpc_result_t aimrt_rpc_handle_register_client(
   if (front_guards_forked()) return front_fail_forked(error);
   aimrt_rpc_client_options_t options_known = AIMRT_RPC_CLIENT_OPTIONS_INIT;
   aimrt_rpc_result_t options_read = AIMRT_RPC_RESULT_OK;
-  options_read = front_client_options_read(&options_known, options, error);
+  options_read = front_struct_read(&options_known, sizeof options_known, options, "aimrt_rpc_client_options_t", error);
   if (options_read != AIMRT_RPC_RESULT_OK) return options_read;
+  if (options_known.flags != 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_client_options_t.flags is not 0");
+  if (options_known.reserved != 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_client_options_t.reserved is not 0");
+  if (options_known.name.data == NULL && options_known.name.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_client_options_t.name has a size and no data");
+  if (options_known.descriptor.data == NULL && options_known.descriptor.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_client_options_t.descriptor has a size and no data");
   return aimrtgo_handle_register_client(handle, &options_known, method_out, error);
 }
 

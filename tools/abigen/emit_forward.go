@@ -118,8 +118,8 @@ func (h *header) forwarder(b *strings.Builder, f *function) error {
 	return nil
 }
 
-// forwardChecks writes what is checked about one parameter. Options are read by
-// the hand-written function of their struct; a view without bytes loses its
+// forwardChecks writes what is checked about one parameter. Options of older and
+// newer callers become a struct of this version; a view without bytes loses its
 // address, because a foreign language may give any number there and Go must not
 // see a number as a pointer.
 func (h *header) forwardChecks(b *strings.Builder, f *function, p *param) {
@@ -130,20 +130,41 @@ func (h *header) forwardChecks(b *strings.Builder, f *function, p *param) {
 	switch {
 	case p.isError():
 	case options != nil:
-		read := "front_" + strings.TrimSuffix(strings.TrimPrefix(options.name, "aimrt_rpc_"), "_t") + "_read"
 		condition := ""
 		if strings.Contains(p.doc.text, "NULL = defaults") {
 			condition = "if (" + p.name + " != NULL) "
 		}
 		fmt.Fprintf(b, "  %s %s_known = %s;\n", options.name, p.name, h.inits[options.name].name)
 		fmt.Fprintf(b, "  aimrt_rpc_result_t %s_read = AIMRT_RPC_RESULT_OK;\n", p.name)
-		fmt.Fprintf(b, "  %s%s_read = %s(&%s_known, %s, %s);\n", condition, p.name, read, p.name, p.name, f.errorName())
+		fmt.Fprintf(b, "  %s%s_read = front_struct_read(&%s_known, sizeof %s_known, %s, \"%s\", %s);\n",
+			condition, p.name, p.name, p.name, p.name, options.name, f.errorName())
 		fmt.Fprintf(b, "  if (%s_read != AIMRT_RPC_RESULT_OK) return %s_read;\n", p.name, p.name)
+		h.optionsChecks(options, p.name+"_known", refuse)
 	case h.isView(p.typ):
 		refuse(fmt.Sprintf("%s.data == NULL && %s.size > 0", p.name, p.name), p.name+" has a size and no data")
 		fmt.Fprintf(b, "  if (%s.size == 0) %s.data = NULL;\n", p.name, p.name)
 	case len(p.typ.pointers) > 0 && !p.doc.nullable:
 		refuse(p.name+" == NULL", p.name+" is NULL")
+	}
+}
+
+// optionsChecks writes what the layout of an options struct tells: reserved
+// fields are zero, views with a size have data.
+func (h *header) optionsChecks(s *structure, name string, refuse func(condition, text string)) {
+	for _, f := range s.fields {
+		at := name + "." + f.name
+		switch {
+		case f.name == "reserved" && f.typ.array > 0:
+			var parts []string
+			for i := range f.typ.array {
+				parts = append(parts, at+"["+itoa(i)+"] != 0")
+			}
+			refuse(strings.Join(parts, " || "), s.name+".reserved is not 0")
+		case f.name == "reserved" || strings.HasPrefix(f.trailing, "reserved, 0"):
+			refuse(at+" != 0", s.name+"."+f.name+" is not 0")
+		case h.isView(f.typ):
+			refuse(at+".data == NULL && "+at+".size > 0", s.name+"."+f.name+" has a size and no data")
+		}
 	}
 }
 

@@ -1,0 +1,178 @@
+package main
+
+/*
+#include "front.h"
+*/
+import "C"
+
+import (
+	"context"
+	"strconv"
+	"sync/atomic"
+	"unsafe"
+
+	"aimrtrpc/capi/internal/handle"
+	"aimrtrpc/runtime/rpc"
+)
+
+// servedCalls holds the calls that foreign handlers have not finished, by token.
+var servedCalls handle.Table[*servedCall]
+
+// foreignService is a method that a foreign module serves, as the model's handler.
+type foreignService struct {
+	method *rpc.Method
+	front  *C.front_service
+}
+
+// servedCall is one call in a foreign handler. C's reference is given back when the last user is gone: the call itself, or a cancel that
+// runs at that moment on another thread.
+type servedCall struct {
+	call   *rpc.Call
+	native bool
+	ref    *C.front_server_call
+	users  atomic.Int32
+}
+
+func (s *servedCall) release() {
+	if s.users.Add(-1) == 0 {
+		C.front_serve_release(s.ref)
+	}
+}
+
+// cancel tells the handler that nobody waits, unless the call is over.
+func (s *servedCall) cancel() {
+	for n := s.users.Load(); n > 0; n = s.users.Load() {
+		if s.users.CompareAndSwap(n, n+1) {
+			C.front_serve_cancel(s.ref)
+			s.release()
+			return
+		}
+	}
+}
+
+// Handle gives a call to C, where the handler's thread is chosen.
+func (f *foreignService) Handle(_ context.Context, call *rpc.Call) {
+	s := &servedCall{call: call}
+	s.users.Store(1)
+	r := C.front_serve_request{timeout_ns: C.uint64_t(max(call.Context.Timeout, 0))}
+	data, status := f.requestOf(s, &r)
+	if !status.OK() {
+		call.Finish(status, rpc.Payload{})
+		return
+	}
+	var b block
+	r.serialization_size = b.add(serialization(call))
+	sizes := addServerPairs(&b, call)
+	r.pair_count = C.uint32_t(len(sizes) / 2)
+	r.size = C.uint64_t(len(data))
+	if call.Backend == "local" {
+		r.flags |= C.FRONT_SERVE_INLINE
+	}
+	token := servedCalls.Add(s)
+	r.engine_token = C.uint64_t(token)
+	s.ref = C.front_serve(f.front, &r, b.start(), unsafe.SliceData(sizes), unsafe.Pointer(unsafe.SliceData(data)))
+	if s.ref == nil {
+		servedCalls.Take(token)
+		call.Finish(rpc.NewStatus(rpc.CodeResourceExhausted, "too many calls are being served"), rpc.Payload{})
+		return
+	}
+	call.OnEnd(func(*rpc.Call) { s.cancel() })
+	call.OnFinish(func(*rpc.Call) { s.release() })
+}
+
+// requestOf fills in the messages of a call: native ones when the caller shares its types with the service, else bytes.
+func (f *foreignService) requestOf(s *servedCall, r *C.front_serve_request) ([]byte, rpc.Status) {
+	message, _, ok := s.call.Request.Native()
+	if m, foreign := message.(nativeMessages); ok && foreign && s.call.Method.SameNativeTypes(f.method) {
+		if !s.call.Borrow() {
+			return nil, rpc.StatusOfCode(rpc.CodeCancelled)
+		}
+		s.native = true
+		*(*C.uintptr_t)(unsafe.Pointer(&r.native_request)) = C.uintptr_t(m.request)
+		*(*C.uintptr_t)(unsafe.Pointer(&r.native_response)) = C.uintptr_t(m.response)
+		return nil, rpc.OK
+	}
+	data, err := s.call.Request.Bytes(serialization(s.call))
+	if err != nil {
+		return nil, rpc.NewStatus(rpc.CodeSvrInvalidDeserializationType, err.Error())
+	}
+	return data, rpc.OK
+}
+
+// serialization of a call's request.
+func serialization(call *rpc.Call) string {
+	if s := call.Request.Serialization(); s != "" {
+		return s
+	}
+	if call.Context.Serialization != "" {
+		return call.Context.Serialization
+	}
+	return call.Method.DefaultSerialization()
+}
+
+// addServerPairs writes the metadata of the server context: the caller's, then what the framework adds where the caller's backend has not.
+func addServerPairs(b *block, call *rpc.Call) []C.uint32_t {
+	sizes := make([]C.uint32_t, 0, 2*(call.Context.Metadata.Len()+len(frameworkKeys)))
+	id := call.IDText
+	if id == "" {
+		id = strconv.FormatUint(call.ID, 10)
+	}
+	framework := [...]string{call.Method.Name(), call.Backend, id, id, serialization(call)}
+	call.Context.Metadata.Range(func(key, value string) bool {
+		for i, k := range frameworkKeys {
+			if k == key {
+				framework[i] = ""
+			}
+		}
+		sizes = append(sizes, b.add(key), b.add(value))
+		return true
+	})
+	for i, value := range framework {
+		if value != "" {
+			sizes = append(sizes, b.add(frameworkKeys[i]), b.add(value))
+		}
+	}
+	return sizes
+}
+
+// frameworkKeys are the metadata keys that every server context shows.
+var frameworkKeys = [...]string{
+	"aimrt-function_name", "aimrt-backend", "aimrt-request_id", "aimrt-response_id", "aimrt-serialization_type",
+}
+
+//export aimrtgo_engine_finish
+func aimrtgo_engine_finish(token C.uint64_t, answer *C.front_engine_answer) C.int32_t {
+	return guarded("engine_finish", func(any) C.int32_t { return C.AIMRT_RPC_RESULT_LOST }, func() C.int32_t {
+		s, ok := servedCalls.Take(uint64(token))
+		if !ok || !s.call.Finish(statusOf(answer), responseOf(s, answer)) {
+			return C.AIMRT_RPC_RESULT_LOST
+		}
+		return C.AIMRT_RPC_RESULT_OK
+	})
+}
+
+// statusOf copies the status a handler gave.
+func statusOf(a *C.front_engine_answer) rpc.Status {
+	status := rpc.NewStatus(rpc.Code(a.code), text(&a.message))
+	if trace := text(&a.trace); trace != "" {
+		status = status.WithTrace(trace)
+	}
+	if a.detail_count > 0 {
+		pairs := unsafe.Slice(a.details, int(a.detail_count))
+		details := make([]rpc.Detail, len(pairs))
+		for i := range pairs {
+			details[i] = rpc.Detail{Key: text(&pairs[i].key), Value: text(&pairs[i].value)}
+		}
+		status = status.WithDetails(details...)
+	}
+	return status
+}
+
+// responseOf copies the answer's message, or tells that the native one is filled.
+func responseOf(s *servedCall, a *C.front_engine_answer) rpc.Payload {
+	if a.native != 0 && s.native {
+		message, _, _ := s.call.Request.Native()
+		return rpc.NativePayload(message, s.call.Method.ResponseType(), nil)
+	}
+	return rpc.BytesPayload(text(&a.serialization), bytesOf(&a.bytes))
+}
