@@ -76,6 +76,16 @@ FRONT_HIDDEN aimrt_rpc_result_t front_struct_read(void *out, size_t own_size, co
 FRONT_HIDDEN aimrt_rpc_result_t front_service_options_check(const aimrt_rpc_service_options_t *options, aimrt_rpc_error_t *error);
 FRONT_HIDDEN aimrt_rpc_result_t front_client_options_check(const aimrt_rpc_client_options_t *options, aimrt_rpc_error_t *error);
 
+/* ---- Handles of executors (executors_api.c) ------------------------------------------------------------------------------ */
+
+struct front_executor;
+/* Makes the public handle of an executor and takes the caller's ownership over; 0 when the table or memory is full, the executor then
+ * stays the caller's. Use this rather than front_handle_new: lookups may race with the release. */
+FRONT_HIDDEN aimrt_rpc_executor_t front_executor_publish(struct front_executor *executor);
+/* Makes the handle stale and releases the executor (front_executor_release) once nobody uses it through the handle. 0 and a stale
+ * handle are no-ops. */
+FRONT_HIDDEN void front_executor_withdraw(aimrt_rpc_executor_t handle);
+
 /* ---- Runtime and modules (runtime.c) ------------------------------------------------------------------------------------ */
 
 /* The id by which Go finds the object of a live handle of this kind: runtime, module (also by its rpc handle), method, service.
