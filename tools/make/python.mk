@@ -1,0 +1,10 @@
+# The wheel, and build/venv with it installed.
+WHEEL_DIR := $(BUILD)/wheel
+
+.PHONY: wheel programs
+programs: ## build the programs into build/bin
+	@mkdir -p $(BUILD)/bin
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o $(BUILD)/bin/ ./cmd/...
+
+wheel: ## build the wheel into build/wheel (WHEEL_CC=zig for a wheel that old systems can load)
+	@$(PYTHON) tools/wheel.py --out $(WHEEL_DIR)
