@@ -91,3 +91,22 @@ func emitLayoutJSON(h *header) (string, error) {
 	text, err := json.MarshalIndent(table, "", " ")
 	return string(text) + "\n", err
 }
+
+// emitLayoutGo lists the structs for the program that prints how cgo lays them
+// out.
+func emitLayoutGo(h *header) (string, error) {
+	var b strings.Builder
+	b.WriteString("// " + generated + "\n\npackage main\n\n// #cgo CFLAGS: -I${SRCDIR}/../../../include\n// #include \"aimrt_rpc.h\"\nimport \"C\"\n\n")
+	b.WriteString("var structs = map[string]any{\n")
+	var rows [][2]string
+	width := 0
+	h.eachStruct(func(s *structure) {
+		rows = append(rows, [2]string{`"` + s.name + `":`, "C." + s.name + "{},"})
+		width = max(width, len(s.name)+3)
+	})
+	for _, r := range rows {
+		fmt.Fprintf(&b, "\t%-*s %s\n", width, r[0], r[1])
+	}
+	b.WriteString("}\n")
+	return b.String(), nil
+}

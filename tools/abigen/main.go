@@ -28,6 +28,7 @@ var products = []struct {
 	{"bindings/python/src/aimrt_rpc/_abi.py", emitPython},
 	{"tests/abi/layout_gen.h", emitLayoutHeader},
 	{"tests/abi/layout_gen.json", emitLayoutJSON},
+	{"tests/abi/golayout/structs_gen.go", emitLayoutGo},
 	{"tests/abi/hostile_gen.c", emitHostile},
 	{"docs/c-api.md", emitDocs},
 }
