@@ -427,11 +427,11 @@ def test_module_that_fails(config, step):
     options = aimrt_py.CoreOptions()
     options.cfg_file_path = config()
     if step == "Initialize":
-        with pytest.raises(RuntimeError, match="'bad'|\"bad\""):
+        with pytest.raises(RuntimeError, match=r"'bad'|\"bad\""):
             core.Initialize(options)
     else:
         core.Initialize(options)
-        with pytest.raises(RuntimeError, match="'bad'|\"bad\""):
+        with pytest.raises(RuntimeError, match=r"'bad'|\"bad\""):
             core.Start()
         assert ("good", "Shutdown") in [e[:2] for e in events]
     assert ("bad", "Shutdown") not in [e[:2] for e in events]
@@ -487,7 +487,7 @@ def test_configuration_errors_name_file_line_and_nearest(config, text, says):
 
 
 def test_missing_configuration_file():
-    with pytest.raises(RuntimeError, match="/nowhere/at_all.yaml"):
+    with pytest.raises(RuntimeError, match=r"/nowhere/at_all\.yaml"):
         core_of("/nowhere/at_all.yaml")
 
 

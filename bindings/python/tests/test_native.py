@@ -140,7 +140,7 @@ def test_target_in_this_process(runtime):
 def test_name_registered_twice_is_refused(runtime):
     module = runtime.create_module("m")
     module.serve(ECHO, echo)
-    with pytest.raises(aimrt_rpc.AlreadyExists, match="demo.Echo"):
+    with pytest.raises(aimrt_rpc.AlreadyExists, match=r"demo\.Echo"):
         module.serve(ECHO, echo)
 
 
@@ -153,7 +153,7 @@ def test_registration_after_start_is_refused(runtime):
 
 def test_module_name_in_use(runtime):
     runtime.create_module("m")
-    with pytest.raises(aimrt_rpc.AlreadyExists, match="'m'|\"m\""):
+    with pytest.raises(aimrt_rpc.AlreadyExists, match=r"'m'|\"m\""):
         runtime.create_module("m")
 
 
@@ -191,7 +191,7 @@ def test_methods_describe_statistics_report(runtime):
     method = module.client(ECHO)
     assert "AimRT Initialization Report Begin" in runtime.report()
     assert {(m["name"], m["side"]) for m in runtime.methods()} >= {(ECHO, "server"), (ECHO, "client")}
-    with pytest.raises(aimrt_rpc.NotFound, match="demo.Echo/Say"):
+    with pytest.raises(aimrt_rpc.NotFound, match=r"demo\.Echo/Say"):
         runtime.describe_method("pb:/demo.Echo/Sy")
     runtime.start()
     method.invoke(b"")
@@ -281,18 +281,11 @@ def test_close_while_threads_call():
 
 def run_python(code, **env):
     """Runs a program in a fresh interpreter; gives (exit code, output)."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(ROOT / "bindings/python/tests"), os.environ.get("PYTHONPATH", "")]),
-            **env,
-        },
-    )
+    paths = os.pathsep.join([str(ROOT / "bindings/python/tests"), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": paths, **env}
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, stdout=pipe, stderr=subprocess.STDOUT, text=True, timeout=60, env=environment)
     return done.returncode, done.stdout
 
 

@@ -1,0 +1,98 @@
+// Calls over the http backend between two processes.
+//
+// bench_http serve PORT serves an echo until its input ends, after printing "ready".
+// bench_http call PORT SIZE COUNT calls it COUNT times, one after the other, and prints the median as one JSON line, microseconds.
+#include <aimrt_rpc/aimrt_rpc.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace rpc = aimrt_rpc;
+
+namespace {
+
+constexpr std::string_view function = "pb:/bench.Echo/Say";
+
+std::string config(const std::string &port, bool serve) {
+  const std::string listen = serve ? ", http_options: {listen_ip: 127.0.0.1, listen_port: " + port + "}" : "";
+  const std::string client =
+      serve ? "" : ", options: {clients_options: [{func_name: '.*', server_url: 'http://127.0.0.1:" + port + "'}]}";
+  return "aimrt: {log: {core_lvl: Warn, default_module_lvl: Warn, backends: [{type: console}]},\n"
+         "  plugin: {plugins: [{name: net_plugin, path: '', options: {thread_num: 2" + listen + "}}]},\n"
+         "  rpc: {backends: [{type: http" + client + "}], clients_options: [{func_name: '.*', enable_backends: [http]}],\n"
+         "        servers_options: [{func_name: '.*', enable_backends: [http]}]}}\n";
+}
+
+template <class T>
+T need(rpc::result<T> got, const char *what) {
+  if (got) return std::move(got).value();
+  std::fprintf(stderr, "bench_http: %s: %s\n", what, got.error().to_string().c_str());
+  std::exit(1);
+}
+
+void need(const rpc::result<void> &got, const char *what) {
+  if (got) return;
+  std::fprintf(stderr, "bench_http: %s: %s\n", what, got.error().to_string().c_str());
+  std::exit(1);
+}
+
+int serve(const rpc::runtime &runtime, const rpc::module &module) {
+  auto service = need(module.rpc_handle().register_raw_service(function,
+                                                               [](rpc::payload_view request, rpc::raw_response &response) -> rpc::status {
+                                                                 response.assign(request.text());
+                                                                 return {};
+                                                               }),
+                      "serve");
+  need(runtime.start_async(), "start");
+  std::puts("ready");
+  std::fflush(stdout);
+  while (std::getchar() != EOF) {
+  }
+  return 0;
+}
+
+int call(const rpc::runtime &runtime, const rpc::module &module, std::size_t size, int count) {
+  const auto method = need(module.rpc_handle().register_raw_client(function), "client");
+  need(runtime.start_async(), "start");
+  const std::string body(size, 'x');
+  std::vector<double> times;
+  for (int i = -count / 10; i < count; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    const rpc::reply reply = method.invoke_sync(std::string_view(body));
+    const auto end = std::chrono::steady_clock::now();
+    if (!reply.status().ok() || reply.text().size() != size) {
+      std::fprintf(stderr, "bench_http: %s\n", reply.status().to_string().c_str());
+      return 1;
+    }
+    if (i >= 0) times.push_back(std::chrono::duration<double, std::micro>(end - begin).count());
+  }
+  std::nth_element(times.begin(), times.begin() + count / 2, times.end());
+  std::printf("{\"name\": \"cpp.http.%zu\", \"unit\": \"us\", \"value\": %.3f}\n", size, times[static_cast<std::size_t>(count / 2)]);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char **argv) {
+  const std::string_view mode = argc > 1 ? argv[1] : "";
+  if (!(mode == "serve" && argc == 3) && !(mode == "call" && argc == 5)) {
+    std::fprintf(stderr, "usage: bench_http serve PORT | bench_http call PORT SIZE COUNT\n");
+    return 2;
+  }
+  const std::string text = config(argv[2], mode == "serve");
+  rpc::runtime_options options;
+  options.config_text = text;
+  const auto runtime = need(rpc::runtime::create(std::move(options)), "create");
+  need(runtime.initialize(), "initialize");
+  rpc::module_options me;
+  me.name = "bench";
+  const auto module = need(runtime.create_module(std::move(me)), "module");
+  if (mode == "serve") return serve(runtime, module);
+  return call(runtime, module, static_cast<std::size_t>(std::atoi(argv[3])), std::atoi(argv[4]));
+}

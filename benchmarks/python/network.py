@@ -1,0 +1,92 @@
+"""One protobuf message of 64 bytes between two Python processes: ours over http, or grpcio.
+
+network.py aimrt|grpcio serve PORT, network.py aimrt|grpcio call PORT COUNT. The caller prints the median as one JSON line, microseconds.
+"""
+
+import json
+import statistics
+import sys
+import time
+from concurrent import futures
+
+import rpc_pb2
+
+FUNCTION = "pb:/example.ExampleService/GetFooData"
+
+
+def config(port, listen):
+    """A configuration with the http backend."""
+    plugin = f", http_options: {{listen_ip: 127.0.0.1, listen_port: {port}}}" if listen else ""
+    client = "" if listen else f', options: {{clients_options: [{{func_name: ".*", server_url: "http://127.0.0.1:{port}"}}]}}'
+    return f"""aimrt:
+  log: {{core_lvl: Warn, default_module_lvl: Warn, backends: [{{type: console}}]}}
+  plugin: {{plugins: [{{name: net_plugin, path: "", options: {{thread_num: 2{plugin}}}}}]}}
+  rpc:
+    backends: [{{type: http{client}}}]
+    clients_options: [{{func_name: ".*", enable_backends: [http]}}]
+    servers_options: [{{func_name: ".*", enable_backends: [http]}}]
+"""
+
+
+def answer(request):
+    """What both servers do."""
+    return rpc_pb2.GetFooDataRsp(msg=request.msg)
+
+
+def measure(name, call, count):
+    """Calls one after the other and prints the median."""
+    request = rpc_pb2.GetFooDataReq(msg="x" * 62)
+    times = []
+    for i in range(-count // 10, count):
+        begin = time.perf_counter()
+        response = call(request)
+        if i >= 0:
+            times.append(time.perf_counter() - begin)
+        assert response.msg == request.msg
+    print(json.dumps({"name": name, "unit": "us", "value": round(statistics.median(times) * 1e6, 3)}))
+
+
+def aimrt(mode, port, count):
+    """Ours."""
+    import aimrt_rpc
+
+    with aimrt_rpc.Runtime(config_text=config(port, mode == "serve")) as runtime:
+        runtime.initialize()
+        module = runtime.create_module("m")
+        kinds = {"request": rpc_pb2.GetFooDataReq, "response": rpc_pb2.GetFooDataRsp}
+        if mode == "serve":
+            module.serve(FUNCTION, lambda context, request: answer(request), **kinds)
+            runtime.start()
+            print("ready", flush=True)
+            sys.stdin.read()
+            return
+        method = module.client(FUNCTION, **kinds)
+        runtime.start()
+        measure("py.http.64", method.invoke, count)
+
+
+def grpcio(mode, port, count):
+    """The peer."""
+    import grpc
+    import rpc_pb2_grpc
+
+    class Service(rpc_pb2_grpc.ExampleServiceServicer):
+        def GetFooData(self, request, context):
+            return answer(request)
+
+    if mode == "serve":
+        server = grpc.server(futures.ThreadPoolExecutor(4))
+        rpc_pb2_grpc.add_ExampleServiceServicer_to_server(Service(), server)
+        server.add_insecure_port(f"127.0.0.1:{port}")
+        server.start()
+        print("ready", flush=True)
+        sys.stdin.read()
+        server.stop(None)
+        return
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        measure("grpcio.64", rpc_pb2_grpc.ExampleServiceStub(channel).GetFooData, count)
+
+
+if __name__ == "__main__":
+    kind, mode, port = sys.argv[1:4]
+    {"aimrt": aimrt, "grpcio": grpcio}[kind](mode, int(port), int(sys.argv[4]) if len(sys.argv) > 4 else 0)

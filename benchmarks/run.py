@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""Runs every benchmark beside its floor or peer, alternating in one run, and writes build/bench/results.json.
+
+Absolute times differ from machine to machine and from minute to minute; what is worth quoting is the ratio of two figures of one run.
+Each program runs BENCH_ROUNDS times (default 3) in turn with the others; the median counts, spread is (max - min) / median.
+"""
+
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Tuple
+
+ROOT = Path(__file__).resolve().parent.parent
+BENCH = ROOT / "build" / "bench"
+PYTHON = str(ROOT / "build/venv/bin/python")
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
+
+# What is reported: name, subject, peer (keys of figures below), unit.
+ROWS: List[Tuple[str, str, str]] = [
+    ("C++ -> C++, same package, waiting", "cpp.direct.sync", "floor.indirect"),
+    ("C++ -> C++, same package, callback", "cpp.direct.callback", "floor.indirect"),
+    ("C++ -> C++, same package, protobuf 64 B, waiting", "cpp.direct.pb64", "floor.cpp.protobuf"),
+    ("C++ -> C++, other package, protobuf 64 B", "cpp.cross.pb64", "floor.cpp.protobuf"),
+    ("Python -> Python, bytes, bridge / ctypes form", "py.bytes", "ctypes.py.bytes"),
+    ("Python -> Python, bytes / one empty ctypes call", "py.bytes", "floor.ctypes"),
+    ("Python -> Python, native API, bytes / ctypes form", "py.native", "ctypes.py.native"),
+    ("Python -> Python, aimrt_py stub 64 B / protobuf alone", "py.stub", "floor.protobuf"),
+    ("Python -> Python, aimrt_py stub 64 B, bridge / ctypes form", "py.stub", "ctypes.py.stub"),
+    ("Python asyncio, 1 in flight / blocking call", "py.asyncio.1", "py.native"),
+    ("Python asyncio, 64 in flight / blocking call", "py.asyncio.64", "py.native"),
+    ("Python -> C++, 64 B / one empty ctypes call", "py.to.cpp", "floor.ctypes"),
+    ("C++ -> Python, 64 B / one empty ctypes call", "cpp.to.py", "floor.ctypes"),
+    ("http, two processes, C++, 64 B / TCP ping-pong", "cpp.http.64", "tcp.64"),
+    ("http, two processes, C++, 1 KiB / bare net/http", "cpp.http.1024", "http.1024"),
+    ("http, two processes, C++, 1 KiB / TCP ping-pong", "cpp.http.1024", "tcp.1024"),
+    ("http, two processes, C++, 64 KiB / bare net/http", "cpp.http.65536", "http.65536"),
+    ("http, two processes, Python, 64 B / grpcio", "py.http.64", "grpcio.64"),
+]
+
+
+def run(*command: str, **env: str) -> List[Dict[str, Any]]:
+    """Runs a program and reads the JSON lines it prints."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **env}, timeout=600)
+    if done.returncode != 0:
+        sys.exit(f"bench: {' '.join(command)} ended with {done.returncode}\n{done.stdout}")
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def free_port() -> str:
+    """Gives a port of the loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+@contextmanager
+def server(*command: str) -> Iterator[str]:
+    """Runs a server that prints one line when it is ready and ends with its input; gives the line."""
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdin is not None
+    try:
+        line = process.stdout.readline()
+        if not line:
+            sys.exit(f"bench: {' '.join(command)} ended with {process.wait()} before it was ready")
+        yield line
+    finally:
+        process.stdin.close()
+        process.wait(30)
+
+
+def prepare(stubs: str) -> None:
+    """Builds the programs and the stubs."""
+    BENCH.mkdir(parents=True, exist_ok=True)
+    flags = ["-std=c++17", "-O2", f"-I{ROOT}/include", f"-I{ROOT}/bindings/cpp/include", f"-L{ROOT}/build/lib", f"-Wl,-rpath,{ROOT}/build/lib"]
+    source = ROOT / "benchmarks/cpp"
+    proto = source / "bench.proto"
+    steps = [
+        ["go", "build", "-o", str(BENCH / "pingpong"), "./benchmarks/pingpong"],
+        ["protoc", f"-I{source}", f"--cpp_out={BENCH}", str(proto)],
+        ["g++", *flags, f"-I{BENCH}", str(source / "bench_local.cc"), str(BENCH / "bench.pb.cc"), "-o", str(BENCH / "bench_local"), "-laimrt_rpc", "-lprotobuf", "-pthread"],
+        ["g++", *flags, str(source / "bench_http.cc"), "-o", str(BENCH / "bench_http"), "-laimrt_rpc"],
+        ["g++", *flags, "-fPIC", "-shared", "-fvisibility=hidden", str(source / "bench_module.cc"), "-o", str(BENCH / "bench_module.so"), "-laimrt_rpc"],
+    ]
+    for step in steps:
+        subprocess.run(step, cwd=ROOT, check=True)
+    guide = ROOT / "examples/aimrt_guide"
+    plugin = "import aimrt_rpc, pathlib; print(pathlib.Path(aimrt_rpc.__file__).parent / 'bin' / 'protoc-gen-aimrt_rpc')"
+    path = subprocess.run([PYTHON, "-c", plugin], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    protoc = [PYTHON, "-m", "grpc_tools.protoc", f"-I{guide}"]
+    subprocess.run([*protoc, f"--python_out={stubs}", f"--grpc_python_out={stubs}", "rpc.proto"], check=True)
+    subprocess.run([*protoc, f"--aimrt_rpc_out={stubs}", f"--plugin=protoc-gen-aimrt_rpc={path}", "rpc.proto"], check=True)
+
+
+def one_round(stubs: str) -> List[Dict[str, Any]]:
+    """Runs every program once; gives its figures."""
+    here = str(ROOT / "benchmarks/python")
+    env = {"PYTHONPATH": os.pathsep.join([here, stubs])}
+    figures = run(str(BENCH / "bench_local"))
+    figures += run(PYTHON, f"{here}/local.py", stubs, **env)
+    for figure in run(PYTHON, f"{here}/local.py", stubs, AIMRT_RPC_NO_BRIDGE="1", **env):
+        figures.append({**figure, "name": "ctypes." + figure["name"]})
+    figures += run(PYTHON, f"{here}/mixed.py", str(BENCH / "bench_module.so"), **env)
+    with server(str(BENCH / "pingpong"), "serve") as ports:
+        tcp, web = ports.split()
+        cpp = free_port()
+        with server(str(BENCH / "bench_http"), "serve", cpp):
+            for size in ("64", "1024", "65536"):
+                figures += run(str(BENCH / "pingpong"), "tcp", tcp, size, "4000")
+                figures += run(str(BENCH / "bench_http"), "call", cpp, size, "4000")
+                figures += run(str(BENCH / "pingpong"), "http", web, size, "4000")
+    os.environ.update(env)
+    for kind in ("aimrt", "grpcio"):
+        port = free_port()
+        with server(PYTHON, f"{here}/network.py", kind, "serve", port):
+            figures += run(PYTHON, f"{here}/network.py", kind, "call", port, "2000")
+    return figures
+
+
+def main() -> None:
+    """Measures, writes the file, prints the table."""
+    values: Dict[str, List[float]] = defaultdict(list)
+    units: Dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as stubs:
+        prepare(stubs)
+        for number in range(ROUNDS):
+            print(f"bench: round {number + 1} of {ROUNDS}", flush=True)
+            for figure in one_round(stubs):
+                scale = 1e-3 if figure["unit"] == "ns" else 1.0
+                values[figure["name"]].append(figure["value"] * scale)
+                units[figure["name"]] = "us"
+    results = []
+    for name, subject, peer in ROWS:
+        missing = [key for key in (subject, peer) if key not in values]
+        if missing:
+            sys.exit(f"bench: no program measured {', '.join(missing)}; there are {', '.join(sorted(values))}")
+        mine, theirs = statistics.median(values[subject]), statistics.median(values[peer])
+        spread = (max(values[subject]) - min(values[subject])) / mine
+        results.append(
+            {
+                "name": name, "subject": subject, "peer": peer, "unit": units[subject], "subject_value": round(mine, 4),
+                "peer_value": round(theirs, 4), "ratio": round(mine / theirs, 3), "runs": ROUNDS, "spread": round(spread, 3),
+            }
+        )  # fmt: skip
+    (BENCH / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    print(f"\n{'':62} {'ours':>10} {'beside':>10}   ratio  spread   (us)")
+    for row in results:
+        print(f"{row['name']:62} {row['subject_value']:10.3f} {row['peer_value']:10.3f} {row['ratio']:7.2f} {row['spread']:7.2f}")
+
+
+if __name__ == "__main__":
+    main()
