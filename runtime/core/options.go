@@ -1,0 +1,66 @@
+package core
+
+import (
+	"time"
+
+	"aimrtrpc/runtime/backend"
+	"aimrtrpc/runtime/executor"
+	"aimrtrpc/runtime/filter"
+	"aimrtrpc/runtime/rpc"
+)
+
+// DefaultGrace is how long a shutdown waits for open calls before it cancels them.
+const DefaultGrace = 500 * time.Millisecond
+
+// Options of a runtime. The zero value gives a runtime with the embedded configuration: the local backend, nothing listens.
+type Options struct {
+	// ConfigPath is an AimRT YAML file; ConfigText is YAML, used when the path is empty. Neither means DefaultConfig.
+	ConfigPath string
+	ConfigText string
+	// Overrides are applied last: "aimrt.log.core_lvl=Warn".
+	Overrides []string
+	// Log receives the log lines instead of the configured log backends.
+	Log LogSink
+	// Executors makes the configured executors; nil means goroutines.
+	Executors executor.Factory
+	// HostExecutors are loops of the host, found by name like configured ones.
+	HostExecutors []executor.Executor
+	// Sink learns what it may carry out itself; nil for pure Go programs.
+	Sink PlanSink
+	// Backends are further backend types by name, besides the built in ones.
+	Backends map[string]backend.Constructor
+	// Filters are further filters, besides the built in ones.
+	Filters []NamedFilter
+	// PassedKeys are metadata keys that MergeContext copies, besides those of plugins.
+	PassedKeys []string
+	// Grace is how long a shutdown waits for open calls; 0 means DefaultGrace, negative not at all.
+	Grace time.Duration
+	// RemoteTraces sends the stack text of a panicking handler to the caller.
+	RemoteTraces bool
+	// Version of the product, for the report.
+	Version string
+}
+
+// NamedFilter is a filter that rules may name.
+type NamedFilter struct {
+	Side   filter.Side
+	Name   string
+	Filter rpc.Filter
+}
+
+// DefaultConfig is used when neither path nor text is given: every function is served and called inside the process.
+const DefaultConfig = `aimrt:
+  log:
+    core_lvl: Warn
+    backends:
+      - type: console
+  rpc:
+    backends:
+      - type: local
+    clients_options:
+      - func_name: "(.*)"
+        enable_backends: [local]
+    servers_options:
+      - func_name: "(.*)"
+        enable_backends: [local]
+`
