@@ -7,10 +7,12 @@ import "C"
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
 	"aimrtrpc/capi/internal/handle"
+	"aimrtrpc/runtime/core"
 	"aimrtrpc/runtime/rpc"
 )
 
@@ -22,14 +24,18 @@ var engineCalls handle.Table[*rpc.Call]
 
 // clientMethod is what a foreign module registered to call.
 type clientMethod struct {
-	method *rpc.Method
-	invoke rpc.Invoker
+	id     uint64
+	client *core.Client
 	front  *C.front_method
 }
 
 // nativeMessages are the messages of a call between modules that share their types: addresses in the caller's memory, which Go never
-// follows.
-type nativeMessages struct{ request, response uintptr }
+// follows. C can encode the request while the call starts.
+type nativeMessages struct {
+	call              uint64
+	request, response uintptr
+	starting          *atomic.Bool
+}
 
 //export aimrtgo_engine_start
 func aimrtgo_engine_start(r *C.front_engine_request) {
@@ -64,9 +70,18 @@ func engineStart(id uint64, r *C.front_engine_request) {
 		complete(id, rpc.StatusOfCode(rpc.CodeCliNotReady), rpc.Payload{}, nil)
 		return
 	}
+	method := m.client.Method()
 	call := &rpc.Call{
-		ID: uint64(r.request_id), Method: m.method, Context: clientContext(r), Request: request(m, r), From: m.method.Owner(),
-		Started: time.Now(), Tag: m,
+		ID: uint64(r.request_id), Method: method, Context: clientContext(r), From: method.Owner(), Started: time.Now(), Tag: m,
+	}
+	if native := uintptr(word(unsafe.Pointer(&r.native_request))); native != 0 {
+		starting := &atomic.Bool{}
+		starting.Store(true)
+		defer starting.Store(false)
+		messages := nativeMessages{id, native, uintptr(word(unsafe.Pointer(&r.native_response))), starting}
+		call.Request = rpc.NativePayload(messages, method.RequestType(), nil)
+	} else {
+		call.Request = rpc.BytesPayload(text(&r.serialization), bytesOf(&r.bytes))
 	}
 	engineCalls.Set(id, call)
 	call.OnFinish(func(call *rpc.Call) {
@@ -75,7 +90,7 @@ func engineStart(id uint64, r *C.front_engine_request) {
 		call.Response().Release()
 		call.Request.Release()
 	})
-	m.invoke.Invoke(context.Background(), call)
+	m.client.Invoke(context.Background(), call)
 }
 
 // clientContext copies all texts of a request in one block.
@@ -110,15 +125,6 @@ func (c *copier) text(s *C.aimrt_rpc_str_t) string {
 	c.data = append(c.data, unsafe.Slice((*byte)(unsafe.Pointer(s.data)), int(s.size))...)
 	part := c.data[at:]
 	return unsafe.String(&part[0], len(part))
-}
-
-// request is the message of a call: a copy of the bytes, or the native message.
-func request(m *clientMethod, r *C.front_engine_request) rpc.Payload {
-	if native := uintptr(word(unsafe.Pointer(&r.native_request))); native != 0 {
-		messages := nativeMessages{native, uintptr(word(unsafe.Pointer(&r.native_response)))}
-		return rpc.NativePayload(messages, m.method.RequestType(), nil)
-	}
-	return rpc.BytesPayload(text(&r.serialization), bytesOf(&r.bytes))
 }
 
 // complete tells C how a call ended.

@@ -8,19 +8,16 @@ import "C"
 import (
 	"errors"
 	"fmt"
-	"strconv"
 
-	"aimrtrpc/runtime/config"
+	"aimrtrpc/runtime/core"
+	"aimrtrpc/runtime/rpc"
 )
 
-// failure is an error with the result code it becomes, and details for programs.
+// failure is an error with the result code it becomes.
 type failure struct {
-	result  C.aimrt_rpc_result_t
-	err     error
-	details []detail
+	result C.aimrt_rpc_result_t
+	err    error
 }
-
-type detail struct{ key, value string }
 
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
@@ -47,36 +44,31 @@ func report(out *C.aimrt_rpc_error_t, err error) C.aimrt_rpc_result_t {
 	C.front_error_set(out, result, chars(message), C.size_t(len(message)))
 	if out != nil && *out != 0 {
 		for _, d := range details {
-			C.front_error_detail(*out, chars(d.key), C.size_t(len(d.key)), chars(d.value), C.size_t(len(d.value)))
+			C.front_error_detail(*out, chars(d.Key), C.size_t(len(d.Key)), chars(d.Value), C.size_t(len(d.Value)))
 		}
 	}
 	return result
 }
 
-// classify turns an error of the runtime into a result code with details.
-func classify(err error) (C.aimrt_rpc_result_t, []detail) {
-	var f *failure
-	if errors.As(err, &f) {
-		return f.result, f.details
-	}
-	if list := config.Errors(err); len(list) > 0 {
-		return C.AIMRT_RPC_RESULT_CONFIG, configDetails(list[0])
-	}
-	return C.AIMRT_RPC_RESULT_INVALID_ARGUMENT, nil
+// results are the codes of the core's kinds of errors.
+var results = map[core.Kind]C.aimrt_rpc_result_t{
+	core.Internal:        C.AIMRT_RPC_RESULT_PANIC,
+	core.InvalidArgument: C.AIMRT_RPC_RESULT_INVALID_ARGUMENT,
+	core.InvalidState:    C.AIMRT_RPC_RESULT_INVALID_STATE,
+	core.NotFound:        C.AIMRT_RPC_RESULT_NOT_FOUND,
+	core.AlreadyExists:   C.AIMRT_RPC_RESULT_ALREADY_EXISTS,
+	core.Limit:           C.AIMRT_RPC_RESULT_LIMIT,
+	core.Config:          C.AIMRT_RPC_RESULT_CONFIG,
+	core.IO:              C.AIMRT_RPC_RESULT_IO,
+	core.ModuleRefused:   C.AIMRT_RPC_RESULT_MODULE,
+	core.Unsupported:     C.AIMRT_RPC_RESULT_UNSUPPORTED,
 }
 
-// configDetails are the facts of the first problem; the text holds all of them.
-func configDetails(e *config.Error) []detail {
-	var out []detail
-	add := func(key, value string) {
-		if value != "" && value != "0" {
-			out = append(out, detail{key, value})
-		}
+// classify turns an error of the runtime into a result code with details.
+func classify(err error) (C.aimrt_rpc_result_t, []rpc.Detail) {
+	var f *failure
+	if errors.As(err, &f) {
+		return f.result, nil
 	}
-	add("file", e.File)
-	add("line", strconv.Itoa(e.Line))
-	add("column", strconv.Itoa(e.Column))
-	add("option", e.Path)
-	add("nearest", e.Nearest)
-	return out
+	return results[core.KindOf(err)], core.Details(err)
 }

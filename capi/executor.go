@@ -13,6 +13,7 @@ import (
 	"unsafe"
 
 	"aimrtrpc/capi/internal/handle"
+	"aimrtrpc/runtime/core"
 	"aimrtrpc/runtime/executor"
 )
 
@@ -99,13 +100,84 @@ func (f factory) make(o *C.front_executor_options, name string) (*threads, error
 		f.runtime.logger().Warn("executor is not placed as configured", "executor", name, "reason", warning)
 	}
 	t := &threads{front: front, name: name, kind: C.GoString(C.front_executor_type_text(front))}
-	t.handle = uint64(C.front_handle_new(C.AIMRT_RPC_KIND_EXECUTOR, unsafe.Pointer(front)))
+	t.handle = uint64(C.front_executor_publish(front))
 	if t.handle == 0 {
 		C.front_executor_release(front)
 		return nil, failf(C.AIMRT_RPC_RESULT_LIMIT, "no handle is left for executor %q", name)
 	}
 	f.runtime.addExecutor(t)
 	return t, nil
+}
+
+// handlerPoolThreads are the threads the handler pool keeps, and the most it makes.
+const (
+	handlerPoolThreads    = 0
+	handlerPoolMaxThreads = 256
+	handlerPoolIdle       = 10 * time.Second
+)
+
+// makeHandlerPool makes the threads for handlers of calls from other processes.
+func (r *runtimeObject) makeHandlerPool() error {
+	r.mu.Lock()
+	have := r.pool != nil
+	r.mu.Unlock()
+	if have {
+		return nil
+	}
+	var keep cMemory
+	defer keep.free()
+	o := (*C.front_executor_options)(keep.zeroed(C.sizeof_front_executor_options))
+	C.front_executor_options_init(o, C.FRONT_EXECUTOR_POOL)
+	o.name = keep.text("aimrt_handlers")
+	o.thread_num = handlerPoolThreads
+	o.max_threads = handlerPoolMaxThreads
+	o.idle_timeout_ns = C.uint64_t(handlerPoolIdle)
+	t, err := factory{r}.make(o, "aimrt_handlers")
+	if err != nil {
+		return err
+	}
+	C.front_runtime_set_handler_pool(r.front, C.aimrt_rpc_executor_t(t.handle))
+	r.mu.Lock()
+	r.pool = t
+	r.mu.Unlock()
+	return nil
+}
+
+// closeExecutors ends the pool, which the core does not know.
+func (r *runtimeObject) closeExecutors() {
+	r.mu.Lock()
+	pool := r.pool
+	r.mu.Unlock()
+	if pool != nil {
+		pool.Close()
+	}
+}
+
+// hostExecutor makes an executor of a loop of the host.
+func (r *runtimeObject) hostExecutor(o *C.aimrt_rpc_host_executor_options_t) (*threads, error) {
+	name := text(&o.name)
+	if name == "" || o.post == nil {
+		return nil, failf(C.AIMRT_RPC_RESULT_INVALID_ARGUMENT, "a loop of the host needs a name and a post function")
+	}
+	if r.core.State() != core.PreInit {
+		return nil, failf(C.AIMRT_RPC_RESULT_INVALID_STATE, "an executor of the host can only be added before initialize")
+	}
+	for _, other := range r.executorList() {
+		if other.name == name {
+			return nil, failf(C.AIMRT_RPC_RESULT_ALREADY_EXISTS, "executor name %q is in use", name)
+		}
+	}
+	var keep cMemory
+	defer keep.free()
+	options := (*C.front_executor_options)(keep.zeroed(C.sizeof_front_executor_options))
+	C.front_executor_options_init(options, C.FRONT_EXECUTOR_HOST)
+	options.name = keep.text(name)
+	C.bridge_host_executor(options, o)
+	t, err := factory{r}.make(options, name)
+	if err != nil {
+		return nil, err
+	}
+	return t, r.core.AddExecutor(t)
 }
 
 // Name of the executor.

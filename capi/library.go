@@ -6,9 +6,15 @@ package main
 import "C"
 
 import (
+	"fmt"
 	"math"
 	"runtime/debug"
 )
+
+// version is the library's version as the header numbers it.
+func version() string {
+	return fmt.Sprintf("%d.%d.%d", C.AIMRT_RPC_VERSION_MAJOR, C.AIMRT_RPC_VERSION_MINOR, C.AIMRT_RPC_VERSION_PATCH)
+}
 
 //export aimrtgo_memory_limit_set
 func aimrtgo_memory_limit_set(size C.uint64_t) {
