@@ -78,15 +78,43 @@ def server(*command: str) -> Iterator[str]:
 def prepare(stubs: str) -> None:
     """Builds the programs and the stubs."""
     BENCH.mkdir(parents=True, exist_ok=True)
-    flags = ["-std=c++17", "-O2", f"-I{ROOT}/include", f"-I{ROOT}/bindings/cpp/include", f"-L{ROOT}/build/lib", f"-Wl,-rpath,{ROOT}/build/lib"]
+    flags = [
+        "-std=c++17",
+        "-O2",
+        f"-I{ROOT}/include",
+        f"-I{ROOT}/bindings/cpp/include",
+        f"-L{ROOT}/build/lib",
+        f"-Wl,-rpath,{ROOT}/build/lib",
+    ]
     source = ROOT / "benchmarks/cpp"
     proto = source / "bench.proto"
     steps = [
         ["go", "build", "-o", str(BENCH / "pingpong"), "./benchmarks/pingpong"],
         ["protoc", f"-I{source}", f"--cpp_out={BENCH}", str(proto)],
-        ["g++", *flags, f"-I{BENCH}", str(source / "bench_local.cc"), str(BENCH / "bench.pb.cc"), "-o", str(BENCH / "bench_local"), "-laimrt_rpc", "-lprotobuf", "-pthread"],
+        [
+            "g++",
+            *flags,
+            f"-I{BENCH}",
+            str(source / "bench_local.cc"),
+            str(BENCH / "bench.pb.cc"),
+            "-o",
+            str(BENCH / "bench_local"),
+            "-laimrt_rpc",
+            "-lprotobuf",
+            "-pthread",
+        ],
         ["g++", *flags, str(source / "bench_http.cc"), "-o", str(BENCH / "bench_http"), "-laimrt_rpc"],
-        ["g++", *flags, "-fPIC", "-shared", "-fvisibility=hidden", str(source / "bench_module.cc"), "-o", str(BENCH / "bench_module.so"), "-laimrt_rpc"],
+        [
+            "g++",
+            *flags,
+            "-fPIC",
+            "-shared",
+            "-fvisibility=hidden",
+            str(source / "bench_module.cc"),
+            "-o",
+            str(BENCH / "bench_module.so"),
+            "-laimrt_rpc",
+        ],
     ]
     for step in steps:
         subprocess.run(step, cwd=ROOT, check=True)

@@ -74,12 +74,20 @@ def run_step(target: str, step: Step) -> Tuple[bool, Optional[Counts], float]:
     chunks: List[str] = []
     with log.open("w") as out:
         process = subprocess.Popen(
-            ["bash", "-c", step.command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL, text=True, errors="replace", start_new_session=True,
+            ["bash", "-c", step.command],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            start_new_session=True,
         )
         watchdog = subprocess.Popen(  # ends the whole process group of a step that hangs
             ["bash", "-c", f"sleep {step.limit_s}; kill -KILL -- -{process.pid}"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         assert process.stdout is not None
         for line in process.stdout:
@@ -130,23 +138,53 @@ def main(target: str) -> int:
         if not ok and counted.failed == 0:
             counted += Counts(0, 1, 0)
         total += counted
-        print(f"  {'ok    ' if ok else 'FAILED'} {name:24} {elapsed:7.1f} s  {counted.passed:5} passed {counted.failed:3} failed {counted.skipped:3} skipped")
+        numbers = f"{counted.passed:5} passed {counted.failed:3} failed {counted.skipped:3} skipped"
+        print(f"  {'ok    ' if ok else 'FAILED'} {name:24} {elapsed:7.1f} s  {numbers}")
     print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped", flush=True)
     return 0 if all(ok for _, ok, _, _ in results) else 1
 
 
 # --- the steps of each target ---------------------------------------------------------------------------------------------
 
+GO = "go test -count=1 -v"
+PY = "build/venv/bin/python"
+PYTHON_CODE = "bindings/python tools benchmarks examples/examples_test.py"
+RUFF = "--config bindings/python/pyproject.toml"
+INSTALL = f"{PY} -m pip install -q --disable-pip-version-check --no-deps --force-reinstall build/wheel/*.whl"
+WHEEL = [Step("wheel", f"make --no-print-directory wheel && {INSTALL}", 900, needs=("build",))]
+GENERATED = "'*_gen*' '*_abi.py' capi/exports.map docs/c-api.md docs/status.md"
+
 TARGETS["lint"] = [
     Step("bootstrap", "tools/bootstrap.sh", 900),
+    Step("gofmt", 'test -z "$(gofmt -l $(git ls-files "*.go") | tee /dev/stderr)"'),
+    Step("go-vet", "go vet ./..."),
+    Step("staticcheck", "build/tools/staticcheck ./..."),
+    Step(
+        "generated",
+        f"make --no-print-directory generate && git diff --exit-code -- {GENERATED}",
+    ),
+    Step("ruff", f"build/venv/bin/ruff check {RUFF} {PYTHON_CODE} && build/venv/bin/ruff format --check {RUFF} {PYTHON_CODE}"),
+    Step("mypy", "cd bindings/python && ../../build/venv/bin/mypy"),
 ]
-TARGETS["test"] = PREPARE + []
-TARGETS["demo"] = PREPARE + []
-TARGETS["interop"] = PREPARE + []
-TARGETS["conformance"] = PREPARE + []
-TARGETS["soak"] = PREPARE + []
+
+TARGETS["test"] = [
+    *PREPARE,
+    *WHEEL,
+    Step("go", f"{GO} -race ./...", 1200),
+    Step("c-half", "make --no-print-directory -C capi/ctest run", 900),
+    Step("abi", "make --no-print-directory abi-test", 900, needs=("build",)),
+    Step("cpp", "make --no-print-directory cpp-test", 1200, needs=("build",)),
+    Step("cpp-examples", "make --no-print-directory cpp-examples", 900, needs=("build",)),
+    Step("pythons", "python3 tools/pythons.py", 1200, needs=("wheel",)),
+    Step("examples", f"{PY} -m pytest -q -p no:cacheprovider examples/examples_test.py", 600, needs=("wheel",)),
+]
+
+TARGETS["demo"] = [*PREPARE, *WHEEL, Step("demo", f"{PY} tools/demo.py", 600, show=True, needs=("wheel",))]
+TARGETS["bench"] = [*PREPARE, *WHEEL, Step("bench", f"{PY} benchmarks/run.py", 3600, show=True, needs=("wheel",))]
+TARGETS["interop"] = [*PREPARE, *WHEEL]
+TARGETS["conformance"] = [*PREPARE, *WHEEL]
+TARGETS["soak"] = [*PREPARE, *WHEEL]
 TARGETS["fuzz"] = []
-TARGETS["bench"] = PREPARE + []
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in TARGETS:

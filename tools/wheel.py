@@ -38,7 +38,7 @@ def zig_compiler() -> str:
         "#!/usr/bin/env bash\n"
         "args=()\n"
         'for a in "$@"; do case "$a" in\n'
-        '  -Wl,--compress-debug-sections=*|-Wl,--build-id=*) ;;\n'
+        "  -Wl,--compress-debug-sections=*|-Wl,--build-id=*) ;;\n"
         '  *) args+=("$a") ;;\n'
         "esac; done\n"
         f'exec "{sys.executable if has_zig(sys.executable) else ROOT / "build/venv/bin/python"}" -m ziglang cc'
@@ -91,7 +91,21 @@ def main() -> None:
     )
     out = (ROOT / options.out).resolve()
     shutil.rmtree(out, ignore_errors=True)
-    run([str(ROOT / "build/venv/bin/python"), "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(out), str(STAGE)], {})
+    run(
+        [
+            str(ROOT / "build/venv/bin/python"),
+            "-m",
+            "pip",
+            "wheel",
+            "-q",
+            "--no-deps",
+            "--no-build-isolation",
+            "-w",
+            str(out),
+            str(STAGE),
+        ],
+        {},
+    )
     wheel = next(out.glob("*.whl"))
     print(f"wheel: {wheel.relative_to(ROOT)}, {wheel.stat().st_size / 1e6:.1f} MB", flush=True)
 

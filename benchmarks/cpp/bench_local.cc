@@ -37,16 +37,16 @@ void must_be(bool good, const char *what) {
   std::exit(1);
 }
 
-// Prints the best of some repeats: on a busy machine the others measure the neighbours.
+// Prints the best of some repeats: on a busy machine the others measure the neighbours. One f() stands for `calls` of them.
 template <class F>
-void measure(const char *name, F &&f) {
+void measure(const char *name, F &&f, int calls = 1) {
   using clock = std::chrono::steady_clock;
   const auto timed = [&](std::uint64_t count) {
     const auto begin = clock::now();
     for (std::uint64_t i = 0; i < count; ++i) f();
     return std::chrono::duration<double>(clock::now() - begin).count();
   };
-  std::uint64_t count = 1000;
+  std::uint64_t count = 64;
   double took = timed(count);
   while (took < seconds / 4) {
     count *= 2;
@@ -55,7 +55,7 @@ void measure(const char *name, F &&f) {
   double best = took;
   count = std::max<std::uint64_t>(count, static_cast<std::uint64_t>(static_cast<double>(count) * seconds / took));
   for (int i = 0; i < repeats; ++i) best = i == 0 ? timed(count) : std::min(best, timed(count));
-  std::printf("{\"name\": \"%s\", \"unit\": \"ns\", \"value\": %.1f}\n", name, best * 1e9 / static_cast<double>(count));
+  std::printf("{\"name\": \"%s\", \"unit\": \"ns\", \"value\": %.1f}\n", name, best * 1e9 / static_cast<double>(count) / calls);
   std::fflush(stdout);
 }
 
@@ -77,11 +77,11 @@ void floors(const Message &message) {
   };
   void (*volatile indirect)(const Message &, Message &) = &thunk::call;
   Message out;
-  measure("floor/indirect_call", [&] { indirect(message, out); });
+  measure("floor.indirect", [&] { indirect(message, out); });
 
   std::string bytes(message.ByteSizeLong(), '\0');
   Message request, response;
-  measure("floor/protobuf_round_trip_64B", [&] {
+  measure("floor.cpp.protobuf", [&] {
     must_be(message.SerializeToArray(bytes.data(), static_cast<int>(bytes.size())), "serialize");
     must_be(request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())), "parse");
     must_be(request.SerializeToArray(bytes.data(), static_cast<int>(bytes.size())), "serialize");
@@ -91,7 +91,8 @@ void floors(const Message &message) {
 
 struct methods {
   rpc::raw_method raw, raw_far;
-  rpc::method<Message, Message> typed, typed_far;
+  rpc::method<Message, Message> tiny;            // the handler sets one number
+  rpc::method<Message, Message> echo, echo_far;  // the handler copies the message
 };
 
 rpc::rpc_handle module_in(const rpc::runtime &runtime, std::string_view name, std::string_view package) {
@@ -109,7 +110,7 @@ methods set_up(const rpc::runtime &runtime) {
     response.set_view(request.bytes);
     return rpc::status();
   }));
-  must(callee.register_service<Message, Message>("pb:/bench/Typed", [](const Message &request, Message &response) {
+  must(callee.register_service<Message, Message>("pb:/bench/Tiny", [](const Message &request, Message &response) {
     response.set_stamp(request.stamp());
     return rpc::status();
   }));
@@ -120,8 +121,9 @@ methods set_up(const rpc::runtime &runtime) {
   methods made;
   made.raw = must(near.register_raw_client("pb:/bench/Raw"));
   made.raw_far = must(far.register_raw_client("pb:/bench/Raw"));
-  made.typed = must(near.register_client<Message, Message>("pb:/bench/Typed"));
-  made.typed_far = must(far.register_client<Message, Message>("pb:/bench/Echo"));
+  made.tiny = must(near.register_client<Message, Message>("pb:/bench/Tiny"));
+  made.echo = must(near.register_client<Message, Message>("pb:/bench/Echo"));
+  made.echo_far = must(far.register_client<Message, Message>("pb:/bench/Echo"));
   return made;
 }
 
@@ -130,29 +132,33 @@ void calls(const methods &m, const Message &request) {
   Message response;
   std::uint64_t bad = 0;
 
-  measure("direct/protobuf_64B/invoke_sync", [&] { bad += !m.typed.invoke_sync(request, response); });
-  measure("direct/protobuf_64B/callback", [&] { m.typed.invoke(request, response, [&bad](const rpc::status &s) { bad += !s; }); });
+  measure("cpp.direct.sync", [&] { bad += !m.tiny.invoke_sync(request, response); });
+  measure("cpp.direct.callback", [&] { m.tiny.invoke(request, response, [&bad](const rpc::status &s) { bad += !s; }); });
   auto context = must(rpc::context::create());
-  measure("direct/protobuf_64B/invoke_sync_with_context", [&] {
+  measure("cpp.direct.context", [&] {
     bad += !context.reset();
-    bad += !m.typed.invoke_sync(context, request, response);
+    bad += !m.tiny.invoke_sync(context, request, response);
   });
 #if defined(AIMRT_RPC_HAS_COROUTINES)
-  measure("direct/protobuf_64B/co_invoke_x1000", [&] {
-    auto body = [&]() -> rpc::task<void> {
-      for (int i = 0; i < 1000; ++i) bad += !co_await m.typed.co_invoke(request, response);
-    };
-    rpc::sync_wait(body());
-  });
+  measure(
+      "cpp.direct.coroutine",
+      [&] {
+        auto body = [&]() -> rpc::task<void> {
+          for (int i = 0; i < 1000; ++i) bad += !co_await m.tiny.co_invoke(request, response);
+        };
+        rpc::sync_wait(body());
+      },
+      1000);
 #endif
-  measure("direct/raw_64B/invoke_sync", [&] { bad += m.raw.invoke_sync(bytes).bytes().size() != 64; });
-  measure("direct/raw_64B/callback", [&] {
+  measure("cpp.direct.pb64", [&] { bad += !m.echo.invoke_sync(request, response); });
+  measure("cpp.direct.raw64", [&] { bad += m.raw.invoke_sync(bytes).bytes().size() != 64; });
+  measure("cpp.direct.raw64.callback", [&] {
     m.raw.invoke(bytes, [&bad](const rpc::status &s, rpc::payload_view p) { bad += !s || p.bytes.size() != 64; });
   });
-  measure("cross_package/protobuf_64B/invoke_sync", [&] { bad += !m.typed_far.invoke_sync(request, response); });
-  measure("cross_package/protobuf_64B/callback",
-          [&] { m.typed_far.invoke(request, response, [&bad](const rpc::status &s) { bad += !s; }); });
-  measure("cross_package/raw_64B/invoke_sync", [&] { bad += m.raw_far.invoke_sync(bytes).bytes().size() != 64; });
+  measure("cpp.cross.pb64", [&] { bad += !m.echo_far.invoke_sync(request, response); });
+  measure("cpp.cross.pb64.callback",
+          [&] { m.echo_far.invoke(request, response, [&bad](const rpc::status &s) { bad += !s; }); });
+  measure("cpp.cross.raw64", [&] { bad += m.raw_far.invoke_sync(bytes).bytes().size() != 64; });
   must_be(bad == 0, "a measured call went wrong");
 }
 

@@ -9,10 +9,10 @@ import json
 import sys
 import time
 
-import aimrt_py
 import rpc_aimrt_rpc_pb2
 import rpc_pb2
 
+import aimrt_py
 import aimrt_rpc
 from aimrt_rpc import _core
 from aimrt_rpc._lib import lib

@@ -3,10 +3,9 @@
 import ctypes
 import sys
 
-from local import BODY, QUIET, show, timed
-
 import aimrt_rpc
 from aimrt_rpc import _core
+from local import BODY, QUIET, show, timed
 
 with aimrt_rpc.Runtime(config_text=QUIET) as runtime:
     runtime.initialize()

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import LOCAL, ROOT, free_port, http_config, wait_until
 
 import aimrt_py
+from conftest import LOCAL, ROOT, free_port, http_config, wait_until
 
 REFERENCE_STUB = ROOT / "tests/fixtures/reference_stub/rpc_aimrt_rpc_pb2.py"
 

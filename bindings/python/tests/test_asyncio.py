@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
-from conftest import LOCAL
 
 import aimrt_rpc
 from aimrt_rpc import Code, RpcError, Runtime
+from conftest import LOCAL
 
 
 def run(body):

@@ -7,10 +7,10 @@ import threading
 from datetime import timedelta
 
 import pytest
-from conftest import LOCAL, ROOT, wait_until
 
 import aimrt_rpc
 from aimrt_rpc import Code, Context, RpcError, Runtime, Status
+from conftest import LOCAL, ROOT, wait_until
 
 ECHO = "pb:/demo.Echo/Say"
 

@@ -79,9 +79,7 @@ class ServiceBase:
         """Serves under another name; before the service is registered."""
         self._aimrt_name = service_name
 
-    def PbRegisterServiceFunc(
-        self, method_name: str, req_type_support: Any, rsp_type_support: Any, service_func: ServiceFunction
-    ) -> None:
+    def PbRegisterServiceFunc(self, method_name: str, req_type_support: Any, rsp_type_support: Any, service_func: ServiceFunction) -> None:
         """Adds a method: ``service_func(ctx_ref, request_bytes) -> (RpcStatus, response str or bytes)``."""
         serializations = _serializations(req_type_support)
         _serializations(rsp_type_support)
@@ -178,9 +176,7 @@ class RpcHandleRef:
         return RpcStatus(code), response
 
 
-def invoke(
-    module: Module, func_name: str, context: int, request: bytes, serialization: Optional[str]
-) -> Tuple[int, bytes, Optional[str]]:
+def invoke(module: Module, func_name: str, context: int, request: bytes, serialization: Optional[str]) -> Tuple[int, bytes, Optional[str]]:
     """Calls a registered function by name."""
     method = module.clients.get(func_name)
     if method is None:

@@ -26,9 +26,7 @@ class Adapter:
 
     __slots__ = ("_handler", "_log", "_request", "_response", "name")
 
-    def __init__(
-        self, name: str, handler: Handler, request: Codec[Any], response: Codec[Any], log: Callable[[str], None]
-    ) -> None:
+    def __init__(self, name: str, handler: Handler, request: Codec[Any], response: Codec[Any], log: Callable[[str], None]) -> None:
         self.name, self._handler, self._log = name, handler, log
         self._request, self._response = request, response
 
