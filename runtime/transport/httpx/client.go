@@ -91,7 +91,8 @@ func NewClient(cfg ClientConfig) *Client {
 }
 
 // Start sends the request and returns; the bytes are written on the caller's
-// goroutine when an idle connection is there. done is called exactly once,
+// goroutine when an idle connection is there, so a body that the sockets cannot
+// hold makes it wait for the peer, at most until the deadline. done is called exactly once,
 // possibly before Start returns, usually on the goroutine that reads the
 // connection. It must not block; it may start further requests.
 func (c *Client) Start(r Request, done func(*Response, error)) *Pending {

@@ -451,6 +451,23 @@ func TestClient_UnaskedResponse_DropsTheConnection(t *testing.T) {
 	}
 }
 
+func TestClient_PeerHangsUpOnEverybody_FailsSoon(t *testing.T) {
+	testx.NoLeaks(t)
+	var accepted atomic.Int32
+	addr := fakeServer(t, func(int, net.Conn, *bufio.Reader) { accepted.Add(1) })
+	c := newClient(t, ClientConfig{})
+	for range 50 {
+		before := accepted.Load()
+		var lost *LostError
+		if got := do(c, post(addr, "x")); !errors.As(got.err, &lost) {
+			t.Fatalf("error %v", got.err)
+		}
+		if n := accepted.Load() - before; n > maxStarts {
+			t.Fatalf("%d connections for one request", n)
+		}
+	}
+}
+
 func TestClient_EarlyAnswerToALargeBody_IsDelivered(t *testing.T) {
 	testx.NoLeaks(t)
 	_, p := serve(t, ServerConfig{Handler: echo, MaxBodyBytes: 1000})

@@ -21,7 +21,7 @@ const writeErrorWait = time.Second
 type clientConn struct {
 	stream
 	host *host
-	used atomic.Bool // has answered a request
+	used atomic.Bool // has answered a request or lain idle: it may be dead when next used
 
 	mu        sync.Mutex // guards the fields below
 	current   *Pending
@@ -111,7 +111,7 @@ func (c *clientConn) rest() bool {
 	if c.dead {
 		return false
 	}
-	c.used.Store(true) // what waits in the pool may be dead when it is taken out
+	c.used.Store(true)
 	c.idleSince = time.Now()
 	if until := c.idleSince.Add(c.host.client.cfg.IdleTimeout); c.armed.IsZero() || c.armed.After(until) {
 		c.arm(until)

@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -220,16 +221,30 @@ func (h *host) serveNext(c *clientConn) {
 			c.send(p)
 			return
 		}
-		if !p.over() {
-			h.enqueue(p)
-			return
+		if p.over() {
+			continue
 		}
+		// The connection ended between its dial, or its last answer, and now. A
+		// peer that hangs up on everybody must not be dialled for ever.
+		if p.starts++; p.starts == maxStarts {
+			p.finish(nil, &LostError{Address: h.key.address, Err: errUnused})
+		} else {
+			h.enqueue(p)
+		}
+		return
 	}
 }
+
+// maxStarts is how often a request may be given a connection that turns out to
+// be closed before anything is written.
+const maxStarts = 3
+
+var errUnused = errors.New("the peer closed it before the request was written")
 
 // release is serveNext for the goroutine that reads the connection: it must go
 // on reading, so a waiting request is written by another one.
 func (h *host) release(c *clientConn) {
+	c.used.Store(true)
 	h.mu.Lock()
 	waiting := h.first != nil
 	if !waiting && !h.closed && c.rest() {

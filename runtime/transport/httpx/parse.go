@@ -64,7 +64,7 @@ type fields struct {
 	close     bool
 	keepAlive bool
 	expect    []byte
-	hosts     int
+	hosts     int // none is tolerated: nothing here is routed by host
 	encodings int
 }
 

@@ -27,6 +27,7 @@ type Pending struct {
 	retried  atomic.Bool // this is the second attempt
 	response *Response
 	err      error
+	starts   int // by whoever took it from the queue
 
 	// Guarded by host.mu.
 	queued     bool

@@ -145,6 +145,64 @@ func TestServer_AnswerFromElsewhere_RequestStaysReadableUntilThen(t *testing.T) 
 	}
 }
 
+// brokenRequests are what a second parser might understand in another way, or
+// what is too much.
+var brokenRequests = map[string]struct {
+	request string
+	status  int
+	says    string
+}{
+	"CL and TE":         {"POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "both Content-Length and Transfer-Encoding"},
+	"TE and CL":         {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n", 400, "both"},
+	"two CL":            {"POST / HTTP/1.1\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcde", 400, "header line 2: second Content-Length"},
+	"two equal CL":      {"POST / HTTP/1.1\r\nContent-Length: 4\r\ncontent-length: 4\r\n\r\nabcd", 400, "second Content-Length"},
+	"CL list":           {"POST / HTTP/1.1\r\nContent-Length: 4, 4\r\n\r\nabcd", 400, "not a decimal"},
+	"CL sign":           {"POST / HTTP/1.1\r\nContent-Length: +4\r\n\r\nabcd", 400, "not a decimal"},
+	"CL hex":            {"POST / HTTP/1.1\r\nContent-Length: 0x4\r\n\r\nabcd", 400, "not a decimal"},
+	"CL empty":          {"POST / HTTP/1.1\r\nContent-Length:\r\n\r\n", 400, "not a decimal"},
+	"CL overflow":       {"POST / HTTP/1.1\r\nContent-Length: 18446744073709551620\r\n\r\n", 400, "not a decimal"},
+	"CL blank inside":   {"POST / HTTP/1.1\r\nContent-Length: 1 0\r\n\r\n0123456789", 400, "not a decimal"},
+	"CL blank in name":  {"POST / HTTP/1.1\r\nContent-Length : 4\r\n\r\nabcd", 400, "does not start with"},
+	"TE gzip":           {"POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501, "is not \"chunked\""},
+	"TE two":            {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n", 400, "second Transfer-Encoding"},
+	"TE vertical tab":   {"POST / HTTP/1.1\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n", 400, "control byte"},
+	"TE in 1.0":         {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "HTTP/1.0"},
+	"obs-fold":          {"POST / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", 400, "obs-fold"},
+	"fold first":        {"POST / HTTP/1.1\r\n A: b\r\n\r\n", 400, "obs-fold"},
+	"bare LF":           {"POST / HTTP/1.1\nA: b\r\n\r\n", 400, "line 1 ends in a bare LF"},
+	"bare LF header":    {"POST / HTTP/1.1\r\nA: b\nC: d\r\n\r\n", 400, "line 2 ends in a bare LF"},
+	"bare LF end":       {"POST / HTTP/1.1\r\nA: b\r\n\n", 400, "line 3 ends in a bare LF"},
+	"bare CR":           {"POST / HTTP/1.1\r\nA: b\rC: d\r\n\r\n", 400, "control byte"},
+	"NUL in value":      {"POST / HTTP/1.1\r\nA: b\x00\r\n\r\n", 400, "control byte"},
+	"no colon":          {"POST / HTTP/1.1\r\nAbc\r\n\r\n", 400, "header line 1"},
+	"empty name":        {"POST / HTTP/1.1\r\n: b\r\n\r\n", 400, "header line 1"},
+	"two hosts":         {"POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "second Host"},
+	"garbage":           {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400, "request line"},
+	"one word":          {"GET\r\n\r\n", 400, "request line"},
+	"HTTP/0.9":          {"GET /\r\n\r\n", 400, "request line"},
+	"blank in target":   {"GET /a b HTTP/1.1\r\n\r\n", 400, "blank"},
+	"method":            {"G@T / HTTP/1.1\r\n\r\n", 400, "method"},
+	"HTTP/2 preface":    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "HTTP/2.0"},
+	"lower-case":        {"GET / http/1.1\r\n\r\n", 400, "version"},
+	"many headers":      {"GET / HTTP/1.1\r\n" + strings.Repeat("A: b\r\n", 21) + "\r\n", 431, "more than 20 header lines"},
+	"long head":         {"GET / HTTP/1.1\r\nA: " + strings.Repeat("b", 9000) + "\r\n\r\n", 431, "longer than 8000 bytes"},
+	"long line":         {"GET /" + strings.Repeat("b", 20000), 431, "longer than 8000 bytes"},
+	"expect":            {"GET / HTTP/1.1\r\nExpect: magic\r\n\r\n", 417, "magic"},
+	"large body":        {"POST / HTTP/1.1\r\nContent-Length: 1001\r\n\r\n", 413, "MaxBodyBytes (1000)"},
+	"large expected":    {"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n", 413, "MaxBodyBytes (1000)"},
+	"large and sent":    {"POST / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("x", 100000), 413, "MaxBodyBytes (1000)"},
+	"large chunk":       {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n", 413, "MaxBodyBytes (1000)"},
+	"huge chunk":        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffff\r\n", 413, "MaxBodyBytes"},
+	"overflowing chunk": {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000004\r\nabcd\r\n", 400, "chunk size"},
+	"chunk size":        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400, "chunk size"},
+	"chunk sign":        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", 400, "chunk size"},
+	"chunk bare LF":     {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\na\r\n0\r\n\r\n", 400, "bare LF"},
+	"chunk extension":   {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;" + strings.Repeat("x", 300) + "\r\n", 400, "longer than 256"},
+	"chunk end":         {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n", 400, "chunk"},
+	"trailer":           {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nbad\r\n\r\n", 400, "trailer"},
+	"long trailer":      {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + strings.Repeat("A: bcdefgh\r\n", 2000) + "\r\n", 400, "trailer"},
+}
+
 func TestServer_BrokenRequests_AreRefusedAndTheConnectionEnds(t *testing.T) {
 	testx.NoLeaks(t)
 	_, p := serve(t, ServerConfig{MaxBodyBytes: 1000, MaxHeaders: 20, MaxHeadBytes: 8000, Handler: func(x *Exchange) {
@@ -153,61 +211,7 @@ func TestServer_BrokenRequests_AreRefusedAndTheConnectionEnds(t *testing.T) {
 		}
 		echo(x)
 	}})
-	for name, tc := range map[string]struct {
-		request string
-		status  int
-		says    string
-	}{
-		"CL and TE":         {"POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "both Content-Length and Transfer-Encoding"},
-		"TE and CL":         {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n", 400, "both"},
-		"two CL":            {"POST / HTTP/1.1\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcde", 400, "header line 2: second Content-Length"},
-		"two equal CL":      {"POST / HTTP/1.1\r\nContent-Length: 4\r\ncontent-length: 4\r\n\r\nabcd", 400, "second Content-Length"},
-		"CL list":           {"POST / HTTP/1.1\r\nContent-Length: 4, 4\r\n\r\nabcd", 400, "not a decimal"},
-		"CL sign":           {"POST / HTTP/1.1\r\nContent-Length: +4\r\n\r\nabcd", 400, "not a decimal"},
-		"CL hex":            {"POST / HTTP/1.1\r\nContent-Length: 0x4\r\n\r\nabcd", 400, "not a decimal"},
-		"CL empty":          {"POST / HTTP/1.1\r\nContent-Length:\r\n\r\n", 400, "not a decimal"},
-		"CL overflow":       {"POST / HTTP/1.1\r\nContent-Length: 18446744073709551620\r\n\r\n", 400, "not a decimal"},
-		"CL blank inside":   {"POST / HTTP/1.1\r\nContent-Length: 1 0\r\n\r\n0123456789", 400, "not a decimal"},
-		"CL blank in name":  {"POST / HTTP/1.1\r\nContent-Length : 4\r\n\r\nabcd", 400, "does not start with"},
-		"TE gzip":           {"POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501, "is not \"chunked\""},
-		"TE two":            {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n", 400, "second Transfer-Encoding"},
-		"TE vertical tab":   {"POST / HTTP/1.1\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n", 400, "control byte"},
-		"TE in 1.0":         {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "HTTP/1.0"},
-		"obs-fold":          {"POST / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", 400, "obs-fold"},
-		"fold first":        {"POST / HTTP/1.1\r\n A: b\r\n\r\n", 400, "obs-fold"},
-		"bare LF":           {"POST / HTTP/1.1\nA: b\r\n\r\n", 400, "line 1 ends in a bare LF"},
-		"bare LF header":    {"POST / HTTP/1.1\r\nA: b\nC: d\r\n\r\n", 400, "line 2 ends in a bare LF"},
-		"bare LF end":       {"POST / HTTP/1.1\r\nA: b\r\n\n", 400, "line 3 ends in a bare LF"},
-		"bare CR":           {"POST / HTTP/1.1\r\nA: b\rC: d\r\n\r\n", 400, "control byte"},
-		"NUL in value":      {"POST / HTTP/1.1\r\nA: b\x00\r\n\r\n", 400, "control byte"},
-		"no colon":          {"POST / HTTP/1.1\r\nAbc\r\n\r\n", 400, "header line 1"},
-		"empty name":        {"POST / HTTP/1.1\r\n: b\r\n\r\n", 400, "header line 1"},
-		"two hosts":         {"POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "second Host"},
-		"garbage":           {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400, "request line"},
-		"one word":          {"GET\r\n\r\n", 400, "request line"},
-		"HTTP/0.9":          {"GET /\r\n\r\n", 400, "request line"},
-		"blank in target":   {"GET /a b HTTP/1.1\r\n\r\n", 400, "blank"},
-		"method":            {"G@T / HTTP/1.1\r\n\r\n", 400, "method"},
-		"HTTP/2 preface":    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "HTTP/2.0"},
-		"lower-case":        {"GET / http/1.1\r\n\r\n", 400, "version"},
-		"many headers":      {"GET / HTTP/1.1\r\n" + strings.Repeat("A: b\r\n", 21) + "\r\n", 431, "more than 20 header lines"},
-		"long head":         {"GET / HTTP/1.1\r\nA: " + strings.Repeat("b", 9000) + "\r\n\r\n", 431, "longer than 8000 bytes"},
-		"long line":         {"GET /" + strings.Repeat("b", 20000), 431, "longer than 8000 bytes"},
-		"expect":            {"GET / HTTP/1.1\r\nExpect: magic\r\n\r\n", 417, "magic"},
-		"large body":        {"POST / HTTP/1.1\r\nContent-Length: 1001\r\n\r\n", 413, "MaxBodyBytes (1000)"},
-		"large expected":    {"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n", 413, "MaxBodyBytes (1000)"},
-		"large and sent":    {"POST / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("x", 100000), 413, "MaxBodyBytes (1000)"},
-		"large chunk":       {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n", 413, "MaxBodyBytes (1000)"},
-		"huge chunk":        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffff\r\n", 413, "MaxBodyBytes"},
-		"overflowing chunk": {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000004\r\nabcd\r\n", 400, "chunk size"},
-		"chunk size":        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400, "chunk size"},
-		"chunk sign":        {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", 400, "chunk size"},
-		"chunk bare LF":     {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\na\r\n0\r\n\r\n", 400, "bare LF"},
-		"chunk extension":   {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;" + strings.Repeat("x", 300) + "\r\n", 400, "longer than 256"},
-		"chunk end":         {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n", 400, "chunk"},
-		"trailer":           {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nbad\r\n\r\n", 400, "trailer"},
-		"long trailer":      {"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + strings.Repeat("A: bcdefgh\r\n", 2000) + "\r\n", 400, "trailer"},
-	} {
+	for name, tc := range brokenRequests {
 		t.Run(name, func(t *testing.T) {
 			c := dialRaw(t, p)
 			c.send("POST /good HTTP/1.1\r\nContent-Length: 2\r\n\r\nok")

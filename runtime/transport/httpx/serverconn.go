@@ -126,20 +126,28 @@ func (c *serverConn) readRequest() (*Exchange, error) {
 // firstByte waits for a request to begin. One empty line before it is ignored,
 // as old clients send one behind a body.
 func (c *serverConn) firstByte() error {
-	for empty := 0; ; {
+	if c.in.r == c.in.w {
+		c.rewind()
+		if err := c.fill(); err != nil {
+			return err
+		}
+	}
+	for skipped := false; ; {
 		in := c.in
-		if in.r == in.w {
-			c.rewind()
-			in = c.in
+		switch waiting := in.b[in.r:in.w]; {
+		case len(waiting) > 1 && !skipped && waiting[0] == '\r' && waiting[1] == '\n':
+			in.r += 2
+			skipped = true
+		case len(waiting) > 1 || len(waiting) == 1 && waiting[0] != '\r':
+			return nil
+		default:
+			if in.w == len(in.b) {
+				in.grow()
+			}
 			if err := c.fill(); err != nil {
 				return err
 			}
 		}
-		if empty > 0 || in.b[in.r] != '\r' || in.w-in.r < 2 || in.b[in.r+1] != '\n' {
-			return nil
-		}
-		in.r += 2
-		empty++
 	}
 }
 

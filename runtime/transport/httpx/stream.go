@@ -99,11 +99,12 @@ func (s *stream) detach() *buffer {
 func (s *stream) head(maxBytes int) ([]byte, error) {
 	var scan headScan
 	for {
-		n, bad := scan.end(s.in.b[s.in.r:s.in.w])
+		got := min(s.in.w-s.in.r, maxBytes)
+		n, bad := scan.end(s.in.b[s.in.r : s.in.r+got])
 		if bad != nil {
 			return nil, bad
 		}
-		if n > maxBytes || n == 0 && s.in.w-s.in.r > maxBytes {
+		if n == 0 && got == maxBytes {
 			return nil, malformed(431, "message head", "longer than %d bytes", maxBytes)
 		}
 		if n > 0 {
