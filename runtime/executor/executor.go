@@ -96,6 +96,16 @@ func (t *Table) Add(e Executor) error {
 	return nil
 }
 
+// Remove takes an executor out without closing it.
+func (t *Table) Remove(e Executor) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byName[e.Name()] == e {
+		delete(t.byName, e.Name())
+		t.list = slices.DeleteFunc(slices.Clone(t.list), func(other Executor) bool { return other == e })
+	}
+}
+
 // Find gives an executor by name.
 func (t *Table) Find(name string) (Executor, bool) {
 	t.mu.RLock()

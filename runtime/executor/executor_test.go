@@ -205,7 +205,18 @@ func TestGoroutines_UnboundWheel_WaitsForStart(t *testing.T) {
 
 func TestTable_HostExecutor_NameIsTaken(t *testing.T) {
 	table := build(t, "      - {name: s, type: simple_thread}")
-	if err := table.Add(get(t, table, "s")); err == nil || !strings.Contains(err.Error(), `"s" is in use`) {
+	s := get(t, table, "s")
+	if err := table.Add(s); err == nil || !strings.Contains(err.Error(), `"s" is in use`) {
 		t.Fatalf("error is %v", err)
+	}
+	table.Remove(s)
+	if _, ok := table.Find("s"); ok || len(table.All()) != 0 {
+		t.Fatal("a removed executor is still there")
+	}
+	if err := s.Post(func() {}); err != nil {
+		t.Fatalf("a removed executor was closed: %v", err)
+	}
+	if err := table.Add(s); err != nil {
+		t.Fatal(err)
 	}
 }

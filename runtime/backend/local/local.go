@@ -242,7 +242,9 @@ func decode(types rpc.TypeSupport, serialization string, data []byte) (rpc.Paylo
 // encodeBack takes the answer from the server's types to the client's. A response comes with any status, as in AimRT.
 func encodeBack(server *rpc.Call) {
 	call := server.Tag.(*rpc.Call)
-	server.Request.Release()
+	if !server.Unasked() {
+		server.Request.Release() // a handler that nobody waits for may still read it
+	}
 	response := server.Response()
 	defer response.Release()
 	if call.Finished() {
