@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/prctl.h>
 
 #include "futex.h"
 
@@ -28,6 +29,8 @@ enum {
   LEVEL_COUNT = (64 - TICK_BITS) / LEVEL_BITS,
   DUE_SLOT = LEVEL_COUNT * LEVEL_SLOTS
 };
+
+#define TIMER_SLACK_NS 1000ul
 
 #define LAST_TICK ((UINT64_C(1) << (64 - TICK_BITS)) - 1)
 /* Above every real bound, so that any arm during a scan counts as earlier. */
@@ -245,6 +248,8 @@ static void bump_epoch(void) {
 static void *timer_main(void *unused) {
   (void)unused;
   (void)pthread_setname_np(pthread_self(), "aimrt_timer");
+  /* The kernel may delay a sleeping thread by 50 us to save wake-ups; this thread is the one that others wait for. */
+  (void)prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
   atomic_store_explicit(&thread_self, (uintptr_t)pthread_self(), memory_order_seq_cst);
   for (;;) {
     /* Read before stop_wanted: front_timer_stop bumps the epoch after setting it, so the sleep below cannot miss it. */

@@ -4,7 +4,7 @@
 #include "executor_fixture.h"
 #include "timer.h"
 
-enum { LATENCY_ROUNDS = 20000, THROUGHPUT_TASKS = 1000000, TIMER_ROUNDS = 2000000, LATE_ROUNDS = 300 };
+enum { LATENCY_ROUNDS = 20000, ASLEEP_ROUNDS = 2000, ASLEEP_PAUSE_NS = 200000, THROUGHPUT_TASKS = 1000000, TIMER_ROUNDS = 2000000, LATE_ROUNDS = 300 };
 
 static uint64_t samples[LATENCY_ROUNDS];
 
@@ -31,14 +31,17 @@ static void ping_run(void *arg) {
   front_once_event_set(&p->done);
 }
 
-static void measure_latency(const char *what, front_executor *executor) {
-  for (size_t i = 0; i < LATENCY_ROUNDS; i++) {
+/* With a pause the executor's thread sleeps when the task comes; without one it is often still on its way to sleep. */
+static void measure_latency(const char *what, front_executor *executor, size_t rounds, long pause_ns) {
+  for (size_t i = 0; i < rounds; i++) {
+    struct timespec pause = {0, pause_ns};
+    if (pause_ns > 0) (void)nanosleep(&pause, NULL);
     ping p = {.posted_ns = front_monotonic_ns()};
     CHECK_EQUAL(front_executor_post(executor, (front_executor_task){ping_run, NULL, &p}), AIMRT_RPC_RESULT_OK);
     CHECK(front_once_event_wait(&p.done, FRONT_NEVER));
     samples[i] = p.waited_ns;
   }
-  print_samples(what, LATENCY_ROUNDS);
+  print_samples(what, rounds);
 }
 
 static _Atomic uint32_t counted;
@@ -97,10 +100,14 @@ int main(void) {
   front_executor *asio = create_threads(FRONT_EXECUTOR_ASIO_THREAD, "asio", 2);
   front_executor *strand = create_bound(FRONT_EXECUTOR_ASIO_STRAND, "strand", asio);
   front_executor *pool = create_threads(FRONT_EXECUTOR_POOL, "pool", 2);
-  measure_latency("post to run, simple_thread", simple);
-  measure_latency("post to run, asio_thread of 2", asio);
-  measure_latency("post to run, strand on it", strand);
-  measure_latency("post to run, pool", pool);
+  measure_latency("post to run, simple_thread, asleep", simple, ASLEEP_ROUNDS, ASLEEP_PAUSE_NS);
+  measure_latency("post to run, simple_thread, busy", simple, LATENCY_ROUNDS, 0);
+  measure_latency("post to run, asio_thread of 2, asleep", asio, ASLEEP_ROUNDS, ASLEEP_PAUSE_NS);
+  measure_latency("post to run, asio_thread of 2, busy", asio, LATENCY_ROUNDS, 0);
+  measure_latency("post to run, strand on it, asleep", strand, ASLEEP_ROUNDS, ASLEEP_PAUSE_NS);
+  measure_latency("post to run, strand on it, busy", strand, LATENCY_ROUNDS, 0);
+  measure_latency("post to run, pool, asleep", pool, ASLEEP_ROUNDS, ASLEEP_PAUSE_NS);
+  measure_latency("post to run, pool, busy", pool, LATENCY_ROUNDS, 0);
   measure_throughput("throughput, simple_thread", simple);
   measure_throughput("throughput, asio_thread of 2", asio);
   measure_throughput("throughput, strand", strand);

@@ -465,6 +465,9 @@ static ledger *exit_ledger;
 
 static void exit_check(void) {
   gate_open(&exit_gate);
+  uint64_t limit_ns = patience();
+  while (statistics(exit_executor).executed < 2) /* the thread has passed over the waiting task */
+    if (front_monotonic_ns() > limit_ns) _exit(14);
   if (front_executor_shutdown(exit_executor, patience()) != AIMRT_RPC_RESULT_OK) _exit(11);
   uint32_t touched = atomic_load(&exit_ledger->entries[0].runs) + atomic_load(&exit_ledger->entries[0].destroys);
   _exit(touched == 0 ? 42 : 12);

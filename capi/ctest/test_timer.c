@@ -38,6 +38,28 @@ static void timer_runs_once_and_never_early(void) {
   CHECK_EQUAL(front_timer_armed_count(), 0);
 }
 
+enum { TICK_NS = 65536, EARLY_ROUNDS = 40 };
+
+static void hold_thread_until(void *arg) {
+  while (front_monotonic_ns() < *(uint64_t *)arg) front_cpu_relax();
+}
+
+/* The thread looks at the wheel when the tick of a deadline has begun and the deadline has not come: it must not be rounded down. */
+static void deadline_late_in_a_tick_is_not_early(void) {
+  for (uint32_t round = 0; round < EARLY_ROUNDS; round++) {
+    front_timer holder = {0};
+    probe p;
+    memset(&p, 0, sizeof p);
+    uint64_t tick_ns = (front_monotonic_ns() / TICK_NS + 10) * TICK_NS;
+    uint64_t hold_until_ns = tick_ns + 500, deadline_ns = tick_ns + TICK_NS - 500;
+    CHECK(front_timer_arm(&p.timer, deadline_ns, probe_run, &p));
+    CHECK(front_timer_arm(&holder, 0, hold_thread_until, &hold_until_ns));
+    CHECK(ctest_reach(&p.ran, 1));
+    CHECK(atomic_load(&p.ran_at_ns) >= deadline_ns);
+    CHECK(!front_timer_disarm_wait(&p.timer));
+  }
+}
+
 static void past_deadline_runs_at_once(void) {
   static probe p;
   CHECK(front_timer_arm(&p.timer, 0, probe_run, &p));
@@ -297,6 +319,7 @@ static void once_event_wakes_and_times_out(void) {
 int main(int argc, char **argv) {
   static const ctest_case cases[] = {
       {"timer_runs_once_and_never_early", timer_runs_once_and_never_early},
+      {"deadline_late_in_a_tick_is_not_early", deadline_late_in_a_tick_is_not_early},
       {"past_deadline_runs_at_once", past_deadline_runs_at_once},
       {"far_deadline_waits_and_disarms", far_deadline_waits_and_disarms},
       {"never_armed_timer_does_not_disarm", never_armed_timer_does_not_disarm},
