@@ -94,7 +94,9 @@ func (h *host) enqueue(p *Pending) {
 	}
 	h.push(p)
 	if !p.request.Deadline.IsZero() {
+		h.client.running.Add(1) // until the timer has run or is stopped
 		p.timer = time.AfterFunc(time.Until(p.request.Deadline), func() {
+			defer h.client.running.Done()
 			defer guard.Recover("httpx queue timer")
 			h.forget(p)
 			p.finish(nil, ErrTimeout)
@@ -153,7 +155,9 @@ func (h *host) remove(p *Pending) {
 	h.queued--
 	h.queuedBytes -= len(p.request.Head) + len(p.request.Body)
 	if p.timer != nil {
-		p.timer.Stop()
+		if p.timer.Stop() {
+			h.client.running.Done()
+		}
 		p.timer = nil
 	}
 }
