@@ -1,0 +1,336 @@
+package http
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"aimrtrpc/runtime/backend"
+	"aimrtrpc/runtime/dialect/aimrt"
+	"aimrtrpc/runtime/rpc"
+	"aimrtrpc/runtime/transport/httpx"
+	"aimrtrpc/runtime/wire/aimrthttp"
+)
+
+// lateGrace is how long after its timeout the transport gives up a call that core has not ended by then. It only matters when the peer does
+// not read and nobody else could free the connection.
+const lateGrace = time.Second
+
+// clientMethod is a function that a module calls.
+type clientMethod struct {
+	method *rpc.Method
+	url    string // of the rule; empty: none
+	route  route  // of the rule
+	last   atomic.Pointer[route]
+	late   atomic.Pointer[lateStatus]
+}
+
+// route is where an address leads.
+type route struct {
+	target  string // the address
+	to      aimrthttp.Endpoint
+	refused rpc.Status // not OK: the address is of no use
+}
+
+// lateStatus is how calls of one address and timeout end when it passes.
+type lateStatus struct {
+	target  string
+	timeout time.Duration
+	status  rpc.Status
+}
+
+// RegisterClient finds the server of the function. A function without one can still be called with an address.
+func (b *Backend) RegisterClient(m *rpc.Method) error {
+	c := &clientMethod{method: m}
+	for _, rule := range b.options.Clients {
+		if rule.Function.MatchBackend(m.Name()) {
+			c.url = rule.ServerURL
+			break
+		}
+	}
+	if c.url == "" {
+		c.route.refused = rpc.Statusf(rpc.CodeCliInvalidAddr, "Server url is not set for func: %s", m.Name())
+		b.log.Warn(c.route.refused.Message(), "function", m.Name())
+	} else if c.route = newRoute(c.url, m, false); !c.route.refused.OK() {
+		b.log.Warn("server url cannot be used", "function", m.Name(), "reason", c.route.refused.Message())
+	}
+	b.methods.Store(m, c)
+	return nil
+}
+
+// newRoute finds where an address leads. AimRT does not look at the protocol of a server_url, so that one says "tcp://" today works here,
+// too; but what asks for encryption must not go out in the clear.
+func newRoute(address string, m *rpc.Method, target bool) route {
+	r := route{target: address}
+	u := aimrthttp.ParseURL(address)
+	switch {
+	case u.Protocol == "https":
+		r.refused = rpc.Statusf(rpc.CodeCliInvalidAddr, "address %q: https is not supported by the http backend", address)
+		return r
+	case u.Protocol != "" && u.Protocol != Name && !target:
+		address = address[len(u.Protocol)+len("://"):]
+	}
+	to, err := aimrthttp.Resolve(address, m.Name())
+	switch {
+	case err == nil:
+		r.to = to
+	case u.Host != "" && u.Service == "":
+		r.refused = rpc.NewStatus(rpc.CodeCliUnknown, err.Error())
+	default:
+		r.refused = rpc.NewStatus(rpc.CodeCliInvalidAddr, err.Error())
+	}
+	return r
+}
+
+// routeOf finds where a call goes: its own address, else the rule's.
+func (c *clientMethod) routeOf(call *rpc.Call) *route {
+	target := call.Context.Target
+	if target == "" {
+		return &c.route
+	}
+	if r := c.last.Load(); r != nil && r.target == target {
+		return r
+	}
+	r := newRoute(target, c.method, true)
+	c.last.Store(&r)
+	return &r
+}
+
+// find gives the method of a call, once calls can be made.
+func (b *Backend) find(call *rpc.Call) (*clientMethod, rpc.Status) {
+	if !b.running.Load() {
+		return nil, rpc.NewStatus(rpc.CodeCliBackendInternalError, "the http backend does not run")
+	}
+	value, ok := b.methods.Load(call.Method)
+	if !ok {
+		return nil, rpc.Statusf(rpc.CodeCliFuncNotRegistered, "function %q is not registered at the http backend", call.Method.Name())
+	}
+	return value.(*clientMethod), rpc.OK
+}
+
+// Accept takes calls that have somewhere to go and a message that can travel.
+func (b *Backend) Accept(call *rpc.Call) rpc.Status {
+	c, status := b.find(call)
+	if !status.OK() {
+		return status
+	}
+	if _, status = serializationOf(call); !status.OK() {
+		return status
+	}
+	return c.routeOf(call).refused
+}
+
+func serializationOf(call *rpc.Call) (string, rpc.Status) {
+	name := call.Context.Serialization
+	if name == "" {
+		name = call.Method.DefaultSerialization()
+	}
+	if _, err := aimrthttp.ContentType(name); err != nil {
+		return "", rpc.NewStatus(rpc.CodeCliInvalidSerializationType, err.Error())
+	}
+	if !call.Method.Supports(name) {
+		return "", rpc.Statusf(rpc.CodeCliInvalidSerializationType, "%q does not support serialization %q", call.Method.Name(), name)
+	}
+	return name, rpc.OK
+}
+
+// TimeoutStatus is 2000, as in AimRT, with a text that says what did not come.
+func (b *Backend) TimeoutStatus(call *rpc.Call) (rpc.Status, bool) {
+	value, ok := b.methods.Load(call.Method)
+	if !ok {
+		return rpc.StatusOfCode(rpc.CodeCliUnknown), true
+	}
+	c := value.(*clientMethod)
+	target, timeout := call.Context.Target, call.Context.Timeout
+	if l := c.late.Load(); l != nil && l.target == target && l.timeout == timeout {
+		return l.status, true
+	}
+	l := &lateStatus{target: target, timeout: timeout}
+	l.status = rpc.Statusf(rpc.CodeCliUnknown, "no answer from %s within the timeout of %v", c.routeOf(call).to.Address, timeout)
+	c.late.Store(l)
+	return l.status, true
+}
+
+// TimeoutExecutor is core's timer.
+func (b *Backend) TimeoutExecutor() backend.Executor { return nil }
+
+// outgoing is a call on its way.
+type outgoing struct {
+	backend       *Backend
+	call          *rpc.Call
+	to            *route
+	serialization string
+	buffer        *[]byte // the head, and a small message behind it
+	pending       atomic.Pointer[httpx.Pending]
+	over          atomic.Bool // the transport is done with it
+}
+
+// Invoke sends the request.
+func (b *Backend) Invoke(_ context.Context, call *rpc.Call) {
+	o, body, status := b.prepare(call)
+	if !status.OK() {
+		call.Finish(status, rpc.Payload{})
+		return
+	}
+	b.sent.Add(1)
+	call.OnFinish(o.ended)
+	if body == nil {
+		o.start(nil)
+		return
+	}
+	// The caller may release its message as soon as the call ends, which can be while this one is still being written.
+	own := append(make([]byte, 0, len(body)), body...)
+	if !b.writeElsewhere(func() { o.start(own) }) {
+		o.done(nil, httpx.ErrClosed)
+	}
+}
+
+// prepare makes the request. A large body is given back instead of standing behind the head.
+func (b *Backend) prepare(call *rpc.Call) (*outgoing, []byte, rpc.Status) {
+	c, status := b.find(call)
+	if !status.OK() {
+		return nil, nil, status
+	}
+	name, status := serializationOf(call)
+	if !status.OK() {
+		return nil, nil, status
+	}
+	to := c.routeOf(call)
+	if !to.refused.OK() {
+		return nil, nil, to.refused
+	}
+	body, err := call.Request.Bytes(name)
+	if err != nil {
+		return nil, nil, rpc.NewStatus(rpc.CodeCliSerializationFailed, err.Error())
+	}
+	if len(body) > int(b.limits.MaxMessageBytes) {
+		return nil, nil, rpc.Statusf(rpc.CodeCliSendReqFailed, "the request has %d bytes, the limit max_message_bytes is %d", len(body), b.limits.MaxMessageBytes)
+	}
+	if n := call.Context.Metadata.Len(); n > int(b.limits.MaxMetadata) {
+		return nil, nil, rpc.Statusf(rpc.CodeCliInvalidContext, "the context has %d metadata entries, the limit max_metadata is %d", n, b.limits.MaxMetadata)
+	}
+	o := &outgoing{backend: b, call: call, to: to, serialization: name, buffer: heads.Get().(*[]byte)}
+	if err := o.head(len(body)); err != nil {
+		keepHead(o.buffer)
+		return nil, nil, rpc.NewStatus(rpc.CodeCliInvalidContext, err.Error())
+	}
+	if len(body) > inlineBytes {
+		return o, body, rpc.OK
+	}
+	*o.buffer = append(*o.buffer, body...)
+	return o, nil, rpc.OK
+}
+
+// head writes the request's head into the buffer.
+func (o *outgoing) head(bodySize int) error {
+	timeout := o.call.Context.Timeout
+	if timeout < 0 {
+		timeout = math.MaxInt64 // none; a header of 0 or less would mean AimRT's default
+	}
+	head, err := aimrthttp.AppendRequest((*o.buffer)[:0], &aimrthttp.RequestHead{
+		Path: o.to.to.Path, Host: o.to.to.Host, Timeout: timeout, Serialization: o.serialization, BodySize: bodySize,
+	}, o.metadata)
+	*o.buffer = head
+	if limit := int(o.backend.limits.MaxHeaderBytes); err == nil && len(head) > limit {
+		return errors.New("the request's head with the metadata has " + strconv.Itoa(len(head)) + " bytes, the limit max_header_bytes is " + strconv.Itoa(limit))
+	}
+	return err
+}
+
+func (o *outgoing) metadata(yield func(key, value string) bool) { aimrt.RangeMetadata(o.call, yield) }
+
+// start hands the request to the transport.
+func (o *outgoing) start(body []byte) {
+	if o.call.Finished() { // cancelled before it went out
+		o.done(nil, httpx.ErrCanceled)
+		return
+	}
+	r := httpx.Request{Address: o.to.to.Address, Head: *o.buffer, Body: body}
+	if timeout := o.call.Context.Timeout; timeout > 0 {
+		r.Deadline = time.Now().Add(timeout + lateGrace)
+	}
+	p := o.backend.client.Start(r, o.done)
+	o.pending.Store(p)
+	if o.call.Finished() && !o.over.Load() {
+		p.Cancel() // ended did not see it yet
+	}
+}
+
+// ended gives up the request of a call that ended without its answer.
+func (o *outgoing) ended(*rpc.Call) {
+	if o.over.Load() {
+		return
+	}
+	if p := o.pending.Load(); p != nil {
+		p.Cancel()
+	}
+}
+
+// done ends the call with what came of the request.
+func (o *outgoing) done(r *httpx.Response, err error) {
+	o.over.Store(true)
+	keepHead(o.buffer)
+	o.backend.sent.Add(-1)
+	if o.call.Finished() {
+		return
+	}
+	o.call.SetPeer(rpc.Peer{Scheme: Name, Address: o.to.to.Address})
+	if err != nil {
+		o.call.Finish(o.failure(err), rpc.Payload{})
+		return
+	}
+	out := aimrthttp.Interpret(r.Status, r.Headers, r.Body)
+	if out.Code != 0 {
+		native := rpc.Native{Dialect: "aimrt", Code: strconv.FormatUint(uint64(out.Code), 10)}
+		o.call.Finish(rpc.NewStatus(rpc.Code(out.Code), out.Message).WithNative(native), rpc.Payload{})
+		return
+	}
+	data := append(make([]byte, 0, len(r.Body)), r.Body...)
+	response, err := decode(o.call.Method.ResponseType(), o.serialization, data)
+	if err != nil {
+		o.call.Finish(rpc.NewStatus(rpc.CodeCliDeserializationFailed, err.Error()), rpc.Payload{})
+		return
+	}
+	o.call.Finish(rpc.OK, response)
+}
+
+// decode makes a native message where the type support can, else the bytes stay.
+func decode(types rpc.TypeSupport, serialization string, data []byte) (rpc.Payload, error) {
+	d, ok := types.(rpc.Decoder)
+	if !ok {
+		return rpc.BytesPayload(serialization, data), nil
+	}
+	message, release, err := d.Decode(serialization, data)
+	if err != nil {
+		return rpc.Payload{}, err
+	}
+	return rpc.NativePayload(message, types, release), nil
+}
+
+// queueLimits are the transport's limits that a call runs into before anything was sent, with the names under which they are configured.
+var queueLimits = map[string]string{"MaxQueued": "max_pending_calls", "MaxQueuedBytes": "max_pending_bytes", "MaxHosts": "MaxHosts"}
+
+// failure says what happened to a request that got no answer.
+func (o *outgoing) failure(err error) rpc.Status {
+	address := o.to.to.Address
+	var limit *httpx.LimitError
+	var bad *httpx.ProtocolError
+	switch {
+	case errors.Is(err, httpx.ErrClosed):
+		return rpc.NewStatus(rpc.CodeCliBackendInternalError, "the http backend was closed before "+address+" answered")
+	case errors.Is(err, httpx.ErrTimeout):
+		status, _ := o.backend.TimeoutStatus(o.call)
+		return status
+	case errors.As(err, &limit):
+		if name, ours := queueLimits[limit.Name]; ours {
+			return rpc.Statusf(rpc.CodeResourceExhausted, "%s: %s, the limit %s is %d", address, limit.What, name, limit.Limit)
+		}
+		return rpc.Statusf(rpc.CodeCliUnknown, "the answer of %s is too large: %s exceeds the limit of %d", address, limit.What, limit.Limit)
+	case errors.As(err, &bad):
+		return rpc.Statusf(rpc.CodeCliUnknown, "the answer of %s is not HTTP: %s: %s", address, bad.Where, bad.What)
+	}
+	return rpc.NewStatus(rpc.CodeCliUnknown, err.Error())
+}

@@ -1,0 +1,199 @@
+package http
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"aimrtrpc/runtime/rpc"
+	"aimrtrpc/runtime/transport/httpx"
+	"aimrtrpc/runtime/wire/aimrthttp"
+)
+
+// RegisterService makes a function reachable at its path.
+func (b *Backend) RegisterService(m *rpc.Method, serve rpc.Handler) error {
+	if b.listen == nil {
+		return b.plugin.Errorf("http_options", "function %q cannot be served over http: there is no port. Set listen_ip and listen_port in "+
+			"aimrt.plugin.plugins, name: net_plugin, options: http_options (for example {listen_ip: 127.0.0.1, listen_port: 50080})", m.Name())
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s, err := newService(len(b.services), m, serve)
+	if err != nil {
+		return err
+	}
+	b.services = append(b.services, s)
+	if b.started {
+		b.table.Store(newDispatcher(b.services))
+	}
+	return nil
+}
+
+// serverCall is a call of a peer, made in one piece. It is also the context.Context of its handler, which ends with the call.
+type serverCall struct {
+	rpc.Call
+	context       rpc.CallContext
+	backend       *Backend
+	exchange      *httpx.Exchange
+	serialization string             // of the content type, which the answer has, too
+	refused       *aimrthttp.Failure // the service's types do not understand the request
+}
+
+// Deadline of the context: a server does not enforce the caller's timeout.
+func (*serverCall) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// Err of the context.
+func (c *serverCall) Err() error {
+	if c.Finished() {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Value of the context: it carries none.
+func (*serverCall) Value(any) any { return nil }
+
+// serve handles one request on the goroutine that read it.
+func (b *Backend) serve(x *httpx.Exchange) {
+	path, preflight, failure := aimrthttp.CheckLine(x.Method(), x.Target())
+	if failure != nil {
+		fail(x, failure)
+		return
+	}
+	s := b.table.Load().find(path)
+	if s == nil {
+		fail(x, aimrthttp.NotFound(path))
+		return
+	}
+	if preflight {
+		buffer := heads.Get().(*[]byte)
+		*buffer = aimrthttp.AppendPreflight((*buffer)[:0], framing(x))
+		_ = x.Respond(*buffer, nil)
+		keepHead(buffer)
+		return
+	}
+	head, failure := aimrthttp.ReadHeaders(x.Headers())
+	if failure != nil {
+		fail(x, failure)
+		return
+	}
+	if n := b.served.Add(1); n > int64(b.limits.MaxCalls) {
+		b.served.Add(-1)
+		fail(x, failed(rpc.Statusf(rpc.CodeResourceExhausted, "%d calls are being served, the limit max_calls", b.limits.MaxCalls)))
+		return
+	}
+	c := b.newServerCall(x, s, head)
+	c.OnFinish(answer)
+	if !c.admit(x.Body()) {
+		return
+	}
+	s.serve.Handle(c, &c.Call)
+	if !c.Finished() {
+		x.OnGone(func() { c.Cancel() })
+	}
+}
+
+// newServerCall makes the call that the handler sees. Nothing of it points into the exchange's memory: a handler may still look at the
+// call when somebody else has ended and answered it.
+func (b *Backend) newServerCall(x *httpx.Exchange, s *service, head aimrthttp.Call) *serverCall {
+	c := &serverCall{backend: b, exchange: x, serialization: head.Serialization}
+	c.context = rpc.CallContext{Kind: rpc.ServerContext, FunctionName: s.method.Name(), Serialization: head.Serialization, Timeout: -1}
+	if head.HasTimeout {
+		c.context.Timeout = head.Timeout
+	}
+	c.Method, c.Context, c.Backend, c.Started, c.Tag = s.method, &c.context, b.name, time.Now(), c
+	c.Peer = rpc.Peer{Scheme: Name, Address: x.Peer()}
+	c.readMetadata(x.Headers(), x.Peer())
+	return c
+}
+
+// admit gives the call its message; false when the service's types refuse it, and the call is answered.
+func (c *serverCall) admit(body []byte) bool {
+	if !c.Method.Supports(c.serialization) {
+		c.Finish(rpc.Statusf(rpc.CodeSvrInvalidSerializationType, "%q does not support serialization %q", c.Method.Name(), c.serialization), rpc.Payload{})
+		return false
+	}
+	data := append(make([]byte, 0, len(body)), body...)
+	request, err := decode(c.Method.RequestType(), c.serialization, data)
+	if err != nil {
+		c.refused = aimrthttp.NotDeserialized()
+		c.refused.Message = err.Error()
+		c.Finish(rpc.NewStatus(rpc.CodeSvrDeserializationFailed, err.Error()), rpc.Payload{})
+		return false
+	}
+	c.Request = request
+	return true
+}
+
+// answer writes the outcome of a call to its peer.
+func answer(call *rpc.Call) {
+	c := call.Tag.(*serverCall)
+	b := c.backend
+	b.served.Add(-1)
+	c.Request.Release()
+	response := c.Response()
+	body, status := c.outcome(response)
+	if len(body) <= inlineBytes || !b.writeElsewhere(func() { c.respond(status, body, response) }) {
+		c.respond(status, body, response)
+	}
+}
+
+// outcome gives the status and the response message.
+func (c *serverCall) outcome(response rpc.Payload) ([]byte, rpc.Status) {
+	if !c.Status().OK() {
+		return nil, c.Status()
+	}
+	body, err := response.Bytes(c.serialization)
+	if err != nil {
+		return nil, rpc.NewStatus(rpc.CodeSvrSerializationFailed, err.Error())
+	}
+	if limit := int(c.backend.limits.MaxMessageBytes); len(body) > limit {
+		return nil, rpc.Statusf(rpc.CodeResourceExhausted, "the response has %d bytes, the limit max_message_bytes is %d", len(body), limit)
+	}
+	return body, rpc.OK
+}
+
+// respond writes and releases the response. An error means that the peer is gone; nobody is left to be told.
+func (c *serverCall) respond(status rpc.Status, body []byte, response rpc.Payload) {
+	defer response.Release()
+	if c.refused != nil {
+		fail(c.exchange, c.refused)
+		return
+	}
+	if !status.OK() {
+		fail(c.exchange, failed(status))
+		return
+	}
+	contentType, _ := aimrthttp.ContentType(c.serialization)
+	buffer := heads.Get().(*[]byte)
+	*buffer = aimrthttp.AppendOK((*buffer)[:0], contentType, len(body), framing(c.exchange))
+	_ = c.exchange.Respond(*buffer, body)
+	keepHead(buffer)
+}
+
+func framing(x *httpx.Exchange) aimrthttp.Framing {
+	return aimrthttp.Framing{HTTP10: x.HTTP10(), Close: x.Closing()}
+}
+
+// failed is the answer of a call that did not succeed. The header has our number, which may be one that AimRT does not know; the text has
+// AimRT's.
+func failed(status rpc.Status) *aimrthttp.Failure {
+	code := uint32(status.Code())
+	if native := status.Native(); native.Dialect == "aimrt" {
+		if n, err := strconv.ParseUint(native.Code, 10, 32); err == nil && n != 0 {
+			code = uint32(n)
+		}
+	}
+	f := aimrthttp.Failed(code, status.Message())
+	if row, ok := rpc.Code(code).Row(); ok && row.AimRT != code {
+		f.Text = aimrthttp.Failed(row.AimRT, "").Text
+	}
+	return f
+}
+
+func fail(x *httpx.Exchange, failure *aimrthttp.Failure) {
+	buffer := heads.Get().(*[]byte)
+	*buffer = aimrthttp.AppendFailure((*buffer)[:0], failure, framing(x))
+	_ = x.Respond(*buffer, []byte(failure.Text))
+	keepHead(buffer)
+}
