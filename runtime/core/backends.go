@@ -9,6 +9,7 @@ import (
 
 	"aimrtrpc/runtime/backend"
 	"aimrtrpc/runtime/backend/echo"
+	"aimrtrpc/runtime/backend/http"
 	"aimrtrpc/runtime/backend/local"
 	"aimrtrpc/runtime/config"
 	"aimrtrpc/runtime/dialect/aimrt"
@@ -19,6 +20,7 @@ import (
 var builtinBackends = map[string]backend.Constructor{
 	local.Name: local.New,
 	echo.Name:  echo.New,
+	http.Name:  http.New,
 }
 
 // absentBackends are types of AimRT that are not here, with the reason.
