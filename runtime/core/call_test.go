@@ -49,6 +49,9 @@ func TestRegister_Duplicates_OnePerModule(t *testing.T) {
 	if _, err := a.RegisterService(core.ServiceOptions{Name: "x"}); core.KindOf(err) != core.InvalidArgument {
 		t.Errorf("service without handler gives %v", err)
 	}
+	if _, err := a.RegisterClient(core.ClientOptions{Name: "s", Shape: rpc.BidiStream}); core.KindOf(err) != core.Unsupported {
+		t.Errorf("a stream gives %v", err)
+	}
 	if _, err := a.RegisterClient(core.ClientOptions{}); core.KindOf(err) != core.InvalidArgument {
 		t.Errorf("client without name gives %v", err)
 	}
@@ -223,6 +226,9 @@ func TestCall_Addresses(t *testing.T) {
 		if code(err) != tt.code || string(got) != tt.want {
 			t.Errorf("%q gives %q, %v", tt.target, got, err)
 		}
+	}
+	if f.log.containing("Error core: Rpc call address 'nonsense' is invalid, func name '"+do+"'.") != 1 {
+		t.Errorf("log is %v", f.log.all)
 	}
 }
 
@@ -401,7 +407,7 @@ func TestMergeContext_CopiesPassedKeys(t *testing.T) {
 }
 
 // maxCallAllocations is the call, the server's call, the link between them and the hand-over of the answer.
-const maxCallAllocations = 6
+const maxCallAllocations = 4
 
 func TestCall_SamePackage_Allocations(t *testing.T) {
 	f := newFixture(t, localConfig, nil)

@@ -159,11 +159,15 @@ func (c *Client) dispatch(ctx context.Context, call *rpc.Call) {
 	}
 	route := c.route.Load()
 	if len(route.backends) == 0 {
+		c.runtime.log.Warn("Rpc call found no backend to handle, func name '" + c.method.Name() + "'.")
 		call.Finish(rpc.NewStatus(rpc.CodeCliNoBackendToHandle, noBackendText(c.method.Name(), route)), rpc.Payload{})
 		return
 	}
 	b, status := choose(route, call)
 	if !status.OK() {
+		if status.Code() == rpc.CodeCliInvalidAddr && call.Context.Target != "" {
+			c.runtime.log.Error("Rpc call address '" + call.Context.Target + "' is invalid, func name '" + c.method.Name() + "'.")
+		}
 		call.Finish(status, rpc.Payload{})
 		return
 	}

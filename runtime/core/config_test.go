@@ -28,7 +28,7 @@ func TestInitialize_UnusableConfig_NamesPlaceAndNearest(t *testing.T) {
 		{"ros2", "aimrt:\n  rpc:\n    backends:\n      - type: ros2\n", "4", "", "known: echo, "},
 		{"backend of a rule", "aimrt:\n  rpc:\n    backends: [{type: local}]\n    clients_options:\n      - {func_name: '(.*)', enable_backends: [locl]}\n", "5", "local", `"locl"`},
 		{"unknown executor type", "aimrt:\n  executor:\n    executors:\n      - {name: a, type: asio_tread}\n", "4", "asio_thread", `"asio_tread"`},
-		{"unknown executor", "aimrt:\n  executor:\n    executors: [{name: work, type: asio_thread}]\n  rpc:\n    backends:\n      - type: local\n        options:\n          timeout_executor: wrok\n", "8", "", `unknown executor "wrok", did you mean "work"?`},
+		{"unknown executor", "aimrt:\n  executor:\n    executors: [{name: work, type: asio_thread}]\n  rpc:\n    backends:\n      - type: local\n        options:\n          timeout_executor: wrok\n", "8", "work", `unknown executor "wrok", did you mean "work"?`},
 		{"wrong type", "aimrt:\n  executor:\n    executors:\n      - {name: a, type: tbb_thread, options: {thread_num: abc}}\n", "4", "", `got "abc"`},
 		{"unknown filter", "aimrt:\n  rpc:\n    backends: [{type: local}]\n    clients_options:\n      - {func_name: '(.*)', enable_backends: [local], enable_filters: [debug_lgo]}\n", "5", "debug_log", "Can not find filter: debug_lgo"},
 		{"unknown plugin", "aimrt:\n  plugin:\n    plugins:\n      - {name: net_plugn, path: ./x.so}\n", "4", "net_plugin", "grpc_plugin"},

@@ -19,6 +19,8 @@ const wait = 20 * time.Second
 
 // lines collects log lines.
 type lines struct {
+	flush func(time.Duration) bool
+
 	mu  sync.Mutex
 	all []string
 }
@@ -30,6 +32,7 @@ func (l *lines) Write(logger string, level config.LogLevel, _ time.Time, text st
 }
 
 func (l *lines) containing(part string) int {
+	l.flush(wait)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := 0
@@ -65,6 +68,7 @@ func newFixture(t *testing.T, text string, change func(*core.Options)) *fixture 
 		change(&o)
 	}
 	f.Runtime = core.New(o)
+	f.log.flush = f.FlushLog
 	t.Cleanup(func() {
 		f.stop()
 		if f.State() != core.Shutdown {

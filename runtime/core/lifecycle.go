@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -94,6 +95,7 @@ func (r *Runtime) prepare() error {
 	r.confMu.Lock()
 	r.conf, r.rulesNow = c, &c.RPC
 	r.confMu.Unlock()
+	r.newLog()
 	reserved := []string{c.MainThread.Name, c.GuardThread.Name}
 	for _, e := range r.options.HostExecutors {
 		reserved = append(reserved, e.Name())
@@ -112,7 +114,7 @@ func (r *Runtime) prepare() error {
 			return fail(AlreadyExists, err)
 		}
 	}
-	if err := r.openLog(c); err != nil {
+	if err := r.logs.Configure(c); err != nil {
 		return fail(Config, err)
 	}
 	r.notePlugins(c)
@@ -145,9 +147,13 @@ func (r *Runtime) load() (*config.Config, error) {
 // discard takes back what prepare has made.
 func (r *Runtime) discard() {
 	r.closeBackends(context.Background())
+	for _, e := range r.options.HostExecutors {
+		r.executors.Remove(e) // they stay the host's: Initialize may be tried again
+	}
 	r.executors.Close()
 	r.executors = &executor.Table{}
 	r.closeLog()
+	r.log = slog.New(slog.DiscardHandler)
 	r.confMu.Lock()
 	r.conf, r.rulesNow = nil, nil
 	r.confMu.Unlock()
@@ -241,6 +247,11 @@ func (r *Runtime) Shutdown(ctx context.Context) error {
 // shutdown is the sequence; lifeMu is held.
 func (r *Runtime) shutdown(ctx context.Context) {
 	if r.State() == PreInit {
+		for _, e := range r.options.HostExecutors {
+			if c, ok := e.(executor.Closer); ok {
+				c.Close()
+			}
+		}
 		r.finish(PreInit)
 		return
 	}

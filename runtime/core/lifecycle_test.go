@@ -3,6 +3,8 @@ package core_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +14,7 @@ import (
 	"aimrtrpc/runtime/backend"
 	"aimrtrpc/runtime/backend/echo"
 	"aimrtrpc/runtime/core"
+	"aimrtrpc/runtime/executor"
 	"aimrtrpc/runtime/rpc"
 )
 
@@ -266,5 +269,86 @@ func TestRuntimes_TwoInOneProcess_AreSeparate(t *testing.T) {
 	}
 	if _, err := c.Call(context.Background(), nil, []byte("x")); code(err) != rpc.CodeSvrNotFound {
 		t.Fatalf("the other runtime's service was found: %v", err)
+	}
+}
+
+// loop is an executor of the host.
+type loop struct {
+	executor.Executor
+	name   string
+	closed bool
+}
+
+func (l *loop) Name() string     { return l.name }
+func (l *loop) Type() string     { return "host" }
+func (l *loop) ThreadSafe() bool { return true }
+func (l *loop) HasTimers() bool  { return false }
+func (l *loop) Queued() int      { return 0 }
+func (l *loop) Close()           { l.closed = true }
+
+func TestHostExecutor_SurvivesAFailedInitialize(t *testing.T) {
+	l := &loop{name: "qt"}
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	check(t, os.WriteFile(path, []byte("aimrt: {executor: {executors: [{name: qt, type: simple_thread}]}}"), 0o600))
+	f := newFixture(t, "", func(o *core.Options) { o.ConfigPath = path })
+	check(t, f.AddExecutor(l))
+	if err := f.AddExecutor(&loop{name: "qt"}); core.KindOf(err) != core.AlreadyExists {
+		t.Fatalf("second loop of that name gives %v", err)
+	}
+	if _, err := f.Executor("qt"); core.KindOf(err) != core.InvalidState {
+		t.Fatalf("executor before Initialize gives %v", err)
+	}
+	if err := f.Initialize(context.Background()); core.KindOf(err) != core.Config || !strings.Contains(err.Error(), `"qt" is reserved`) {
+		t.Fatalf("a configured executor of the same name gives %v", err)
+	}
+	for _, text := range []string{"aimrt: {rpc: {backends: [{type: nobody}]}}", localConfig} {
+		check(t, os.WriteFile(path, []byte(text), 0o600))
+		if err := f.Initialize(context.Background()); (err == nil) != (text == localConfig) || l.closed {
+			t.Fatalf("error %v, closed %v", err, l.closed)
+		}
+	}
+	if e, err := f.Executor("qt"); err != nil || e != executor.Executor(l) {
+		t.Fatalf("%v, %v", e, err)
+	}
+	_, err := f.Executor("qtt")
+	if core.KindOf(err) != core.NotFound || detail(err, "nearest") != "qt" {
+		t.Fatalf("unknown executor gives %v with %v", err, core.Details(err))
+	}
+	f.stop()
+	if !l.closed {
+		t.Fatal("the shutdown did not close the loop")
+	}
+}
+
+func TestModule_ParametersLogAndConfigFile(t *testing.T) {
+	dir := t.TempDir()
+	f := newFixture(t, localConfig+"  configurator: {temp_cfg_path: "+dir+"}\n  log: {default_module_lvl: Error}\n  module: {modules: [{name: Quiet, log_lvl: Off}]}\nLoud: {key: value}\n", nil)
+	loud, silent := f.module("Loud", ""), f.module("Quiet", "")
+	if loud.ConfigPath() != "" || loud.LogLevel() != core.LogOff || loud.LogLevelWord() != nil {
+		t.Error("a module has settings before Initialize")
+	}
+	loud.Log(core.LogRecord{Level: core.LogFatal, Text: "too early"})
+	f.initialize()
+	check(t, loud.SetParameter("k", "v"))
+	if loud.Parameter("k") != "v" || silent.Parameter("k") != "" || core.KindOf(loud.SetParameter("", "x")) != core.InvalidArgument {
+		t.Error("parameters are wrong")
+	}
+	if err := loud.SetParameter(strings.Repeat("k", 1<<20), "v"); core.KindOf(err) != core.Limit {
+		t.Errorf("a huge key gives %v", err)
+	}
+	loud.Logger().Error("heard", "n", 1)
+	loud.Logger().Warn("not heard")
+	loud.Log(core.LogRecord{Level: core.LogError, Text: "foreign line", File: "x.cc", Line: 7})
+	silent.Logger().Error("not heard")
+	if f.log.containing("Error Loud: heard n=1") != 1 || f.log.containing("Error Loud: foreign line") != 1 || f.log.containing("not heard") != 0 || f.log.containing("too early") != 0 {
+		t.Errorf("log is %v", f.log.all)
+	}
+	check(t, f.SetLogLevel("Loud", core.LogWarn))
+	if f.LogLevels()["Loud"] != core.LogWarn || f.SetLogLevel("Lout", core.LogWarn) == nil {
+		t.Error("the level was not set")
+	}
+	text, err := os.ReadFile(loud.ConfigPath())
+	if err != nil || string(text) != "key: value\n" || silent.ConfigPath() != "" {
+		t.Errorf("config file %q holds %q, %v", loud.ConfigPath(), text, err)
 	}
 }

@@ -1,111 +1,107 @@
 package core
 
 import (
-	"context"
 	"log/slog"
-	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"aimrtrpc/runtime/config"
+	"aimrtrpc/runtime/logging"
 )
 
-// LogSink receives log lines.
+// LogLevel is one of AimRT's log levels; LogRecord is one log line.
+type (
+	LogLevel  = config.LogLevel
+	LogRecord = logging.Record
+)
+
+// The log levels.
+const (
+	LogTrace = config.LogTrace
+	LogDebug = config.LogDebug
+	LogInfo  = config.LogInfo
+	LogWarn  = config.LogWarn
+	LogError = config.LogError
+	LogFatal = config.LogFatal
+	LogOff   = config.LogOff
+)
+
+// LogSink receives log lines, one at a time, on the log's own goroutine.
 type LogSink interface {
-	Write(logger string, level config.LogLevel, at time.Time, text string)
+	Write(logger string, level LogLevel, at time.Time, text string)
 }
 
-// logging is the log of one runtime.
-type logging struct {
-	sink LogSink
+// RecordSink is a LogSink that wants all of a line: thread, file, function.
+type RecordSink interface{ WriteRecord(record *LogRecord) }
 
-	mu     sync.Mutex // guards levels
-	levels map[string]*atomic.Int32
-}
-
-func (l *logging) of(name string) *atomic.Int32 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n := l.levels[name]
-	if n == nil {
-		n = &atomic.Int32{}
-		l.levels[name] = n
+// newLog makes the log in its first form: lines go to stderr, or to the host's sink, until the configuration is known.
+func (r *Runtime) newLog() {
+	o := logging.Options{FD: r.options.LogFD, NewLevel: r.options.NewLogLevel}
+	switch sink := r.options.Log.(type) {
+	case nil:
+	case RecordSink:
+		o.Sink = sink.WriteRecord
+	default:
+		o.Sink = func(rec *logging.Record) { sink.Write(rec.Logger, rec.Level, rec.Time, rec.Text) }
 	}
-	return n
+	r.logs = logging.New(o)
+	r.log = r.logs.Slog(logging.CoreName)
 }
 
-func (l *logging) module(name string, level config.LogLevel) *slog.Logger {
-	n := l.of(name)
-	n.Store(int32(level))
-	return slog.New(&logHandler{logs: l, name: name, lowest: n})
-}
-
-func (l *logging) level(name string) config.LogLevel {
-	if l == nil {
-		return config.LogOff
+// closeLog delivers what waits. Further lines go to stderr.
+func (r *Runtime) closeLog() {
+	if r.logs == nil {
+		return
 	}
-	return config.LogLevel(l.of(name).Load())
+	_ = r.logs.Close() // the log itself says on stderr which backend hangs
 }
 
-type logHandler struct {
-	logs   *logging
-	name   string
-	lowest *atomic.Int32
-	attrs  string
+// Logger of the runtime itself, "core"; discards before Initialize.
+func (r *Runtime) Logger() *slog.Logger { return r.log }
+
+// FlushLog waits until every line logged before is with the operating system or the sink, and tells whether that happened in time.
+func (r *Runtime) FlushLog(timeout time.Duration) bool {
+	return r.State() == PreInit || r.logs == nil || r.logs.Flush(timeout)
 }
 
-func aimrtLevel(l slog.Level) config.LogLevel {
-	switch {
-	case l >= slog.LevelError:
-		return config.LogError
-	case l >= slog.LevelWarn:
-		return config.LogWarn
-	case l >= slog.LevelInfo:
-		return config.LogInfo
+// SetLogLevel changes the level of a logger by name, as AimRT's log control service does.
+func (r *Runtime) SetLogLevel(logger string, level LogLevel) error {
+	if r.State() == PreInit || r.logs == nil {
+		return failf(InvalidState, "loggers exist from Initialize on")
 	}
-	return config.LogDebug
+	return fail(NotFound, r.logs.SetLevel(logger, level))
 }
 
-func (h *logHandler) Enabled(_ context.Context, l slog.Level) bool {
-	return int32(aimrtLevel(l)) >= h.lowest.Load()
+// LogLevels gives the level of every logger.
+func (r *Runtime) LogLevels() map[string]LogLevel {
+	if r.State() == PreInit || r.logs == nil {
+		return nil
+	}
+	return r.logs.Levels()
 }
 
-func (h *logHandler) Handle(_ context.Context, rec slog.Record) error {
-	text := rec.Message
-	rec.Attrs(func(a slog.Attr) bool { text += " " + a.String(); return true })
-	h.logs.sink.Write(h.name, aimrtLevel(rec.Level), rec.Time, text+h.attrs)
+// Logger of the module; discards before Initialize.
+func (m *Module) Logger() *slog.Logger { return m.log.Load() }
+
+// Log writes one line of a foreign module, when its level is high enough.
+func (m *Module) Log(record LogRecord) {
+	if l := m.lines.Load(); l != nil {
+		l.Write(record)
+	}
+}
+
+// LogLevel is the lowest level that the module's logger writes; LogOff before Initialize.
+func (m *Module) LogLevel() LogLevel {
+	if l := m.lines.Load(); l != nil {
+		return LogLevel(l.Level().Load())
+	}
+	return LogOff
+}
+
+// LogLevelWord is the memory of that level, nil before Initialize. A runtime with NewLogLevel gets it from there.
+func (m *Module) LogLevelWord() *atomic.Int32 {
+	if l := m.lines.Load(); l != nil {
+		return l.Level()
+	}
 	return nil
 }
-
-func (h *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	d := *h
-	for _, a := range attrs {
-		d.attrs += " " + a.String()
-	}
-	return &d
-}
-
-func (h *logHandler) WithGroup(string) slog.Handler { return h }
-
-type stdout struct{ mu sync.Mutex }
-
-func (s *stdout) Write(logger string, level config.LogLevel, at time.Time, text string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, _ = os.Stdout.WriteString("[" + at.Format("2006-01-02 15:04:05.000000") + "][" + level.String() + "][" + logger + "]" + text + "\n")
-}
-
-func (r *Runtime) openLog(c *config.Config) error {
-	sink := r.options.Log
-	if sink == nil {
-		sink = &stdout{}
-	}
-	r.logs = &logging{sink: sink, levels: map[string]*atomic.Int32{}}
-	r.log = r.logs.module("core", c.Log.CoreLevel)
-	return nil
-}
-
-func (r *Runtime) closeLog() {}
-
-func (l *logging) setLevel(name string, level config.LogLevel) { l.of(name).Store(int32(level)) }

@@ -3,10 +3,13 @@ package core
 import (
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"aimrtrpc/runtime/config"
 	"aimrtrpc/runtime/dialect/aimrt"
 	"aimrtrpc/runtime/executor"
+	"aimrtrpc/runtime/logging"
+	"aimrtrpc/runtime/parameter"
 	"aimrtrpc/runtime/registry"
 	"aimrtrpc/runtime/rpc"
 )
@@ -37,8 +40,9 @@ type Module struct {
 	options    ModuleOptions
 	enabled    bool
 	configPath string
-	log        *slog.Logger
-	parameters *parameters
+	log        atomic.Pointer[slog.Logger]
+	lines      atomic.Pointer[logging.Logger]
+	parameters *parameter.Store
 }
 
 // NewModule makes a module. Before Initialize its callbacks take part in the life cycle; between Initialize and Start it is a module without
@@ -57,7 +61,8 @@ func (r *Runtime) NewModule(o ModuleOptions) (*Module, error) {
 	if o.Package == "" {
 		o.Package = aimrt.CorePackage
 	}
-	m := &Module{runtime: r, options: o, enabled: true, log: slog.New(slog.DiscardHandler), parameters: newParameters()}
+	m := &Module{runtime: r, options: o, enabled: true, parameters: r.parameters.Module(o.Name)}
+	m.log.Store(slog.New(slog.DiscardHandler))
 	r.modMu.Lock()
 	if other, twice := r.byModule[o.Name]; twice {
 		r.modMu.Unlock()
@@ -110,11 +115,8 @@ func (r *Runtime) Module(name string) (*Module, bool) {
 func (m *Module) configure(c *config.Config) error {
 	settings, _ := c.ModuleNamed(m.options.Name)
 	m.enabled = settings.Enable
-	level := c.Log.DefaultModuleLevel
-	if settings.LogLevel != nil {
-		level = *settings.LogLevel
-	}
-	m.log = m.runtime.logs.module(m.options.Name, level)
+	m.lines.Store(m.runtime.logs.Module(m.options.Name))
+	m.log.Store(m.runtime.logs.Slog(m.options.Name)) // of the same name, so of the same logger
 	path, err := c.ModuleFile(m.options.Name)
 	if err != nil {
 		return fail(Config, err)
@@ -141,26 +143,25 @@ func (m *Module) Tag() any { return m.options.Tag }
 func (m *Module) Runtime() *Runtime { return m.runtime }
 
 // ConfigPath is the path of the module's own configuration file, empty when there is none. Known from Initialize on.
-func (m *Module) ConfigPath() string { return m.configPath }
-
-// Logger of the module; discards before Initialize.
-func (m *Module) Logger() *slog.Logger { return m.log }
-
-// LogLevel is the lowest level that the module's logger writes, AimRT's number.
-func (m *Module) LogLevel() config.LogLevel { return m.runtime.logs.level(m.options.Name) }
+func (m *Module) ConfigPath() string {
+	if m.runtime.State() == PreInit {
+		return ""
+	}
+	return m.configPath
+}
 
 // Executor finds an executor.
 func (m *Module) Executor(name string) (executor.Executor, error) { return m.runtime.Executor(name) }
 
 // Parameter reads a parameter, empty when it is not set.
-func (m *Module) Parameter(key string) string { return m.parameters.get(key) }
+func (m *Module) Parameter(key string) string { return m.parameters.Get(key) }
 
 // SetParameter sets a parameter; an empty value erases it.
 func (m *Module) SetParameter(key, value string) error {
 	if key == "" {
 		return failf(InvalidArgument, "a parameter needs a key")
 	}
-	return fail(Limit, m.parameters.set(key, value))
+	return fail(Limit, m.parameters.Set(key, value))
 }
 
 // RegisterClient registers a method this module calls, in state Init.
@@ -170,10 +171,10 @@ func (m *Module) RegisterClient(o ClientOptions) (*Client, error) {
 		r.log.Error("Client func can only be registered when state is 'Init'.", "function", o.Name, "module", m.options.Name)
 		return nil, failf(InvalidState, "Client func can only be registered when state is 'Init', it is '%s'", r.State())
 	}
-	method, err := rpc.NewMethod(rpc.MethodOptions{Name: o.Name, Shape: o.Shape, Request: o.Request, Response: o.Response,
-		Owner: m.Owner(), Descriptor: o.Descriptor})
+	method, err := m.newMethod(rpc.MethodOptions{Name: o.Name, Shape: o.Shape, Request: o.Request, Response: o.Response,
+		Descriptor: o.Descriptor})
 	if err != nil {
-		return nil, fail(InvalidArgument, err)
+		return nil, err
 	}
 	c := &Client{runtime: r, method: method, tag: o.Tag, counter: r.counters.Of(o.Name)}
 	c.ended = c.end
@@ -187,6 +188,19 @@ func (m *Module) RegisterClient(o ClientOptions) (*Client, error) {
 	r.warnUnrouted(c)
 	r.publishOne(c)
 	return c, nil
+}
+
+// newMethod makes a method of this module. Streams have a model, but no backend of this version carries them.
+func (m *Module) newMethod(o rpc.MethodOptions) (*rpc.Method, error) {
+	o.Owner = m.Owner()
+	method, err := rpc.NewMethod(o)
+	if err != nil {
+		return nil, fail(InvalidArgument, err)
+	}
+	if o.Shape != rpc.Unary {
+		return nil, failf(Unsupported, "function %q is a %s; this version carries unary functions only", o.Name, o.Shape)
+	}
+	return method, nil
 }
 
 // addTo puts a method into its table and logs what AimRT logs when that is refused.
@@ -208,10 +222,10 @@ func (m *Module) RegisterService(o ServiceOptions) (*Service, error) {
 	if o.Handler == nil {
 		return nil, failf(InvalidArgument, "service function %q needs a handler", o.Name)
 	}
-	method, err := rpc.NewMethod(rpc.MethodOptions{Name: o.Name, Shape: o.Shape, Request: o.Request, Response: o.Response,
-		Owner: m.Owner(), Descriptor: o.Descriptor})
+	method, err := m.newMethod(rpc.MethodOptions{Name: o.Name, Shape: o.Shape, Request: o.Request, Response: o.Response,
+		Descriptor: o.Descriptor})
 	if err != nil {
-		return nil, fail(InvalidArgument, err)
+		return nil, err
 	}
 	s := &Service{runtime: r, method: method, handler: o.Handler, foreign: o.Foreign}
 	s.ended = s.end

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"sync/atomic"
 	"time"
 
 	"aimrtrpc/runtime/backend"
@@ -21,6 +22,10 @@ type Options struct {
 	Overrides []string
 	// Log receives the log lines instead of the configured log backends.
 	Log LogSink
+	// LogFD is a descriptor that receives them instead, when Log is nil; 0 and below mean none.
+	LogFD int
+	// NewLogLevel gives the memory of a logger's level, so that foreign code can read it; nil means Go memory.
+	NewLogLevel func() *atomic.Int32
 	// Executors makes the configured executors; nil means goroutines.
 	Executors executor.Factory
 	// HostExecutors are loops of the host, found by name like configured ones.

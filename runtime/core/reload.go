@@ -27,7 +27,7 @@ func (r *Runtime) Reload() error {
 	}
 	old := r.Config()
 	fixed := fixedChanges(old, c)
-	r.applyLevels(c)
+	r.logs.SetLevels(c)
 	r.setRules(&c.RPC)
 	var errs []error
 	for _, client := range r.clients.All() {
@@ -72,17 +72,4 @@ func fixedChanges(old, now *config.Config) []string {
 		}
 	}
 	return out
-}
-
-// applyLevels sets the log levels of core and of the modules.
-func (r *Runtime) applyLevels(c *config.Config) {
-	r.logs.setLevel("core", c.Log.CoreLevel)
-	for _, m := range r.allModules() {
-		settings, _ := c.ModuleNamed(m.Name())
-		level := c.Log.DefaultModuleLevel
-		if settings.LogLevel != nil {
-			level = *settings.LogLevel
-		}
-		r.logs.setLevel(m.Name(), level)
-	}
 }

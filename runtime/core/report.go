@@ -52,11 +52,7 @@ func (r *Runtime) report() string {
 	t.section("Plugin List", list(plugins))
 	t.section("Executor Type List", list(executor.Types()))
 	t.section("Executor List", r.executorTable())
-	var logs []string
-	for _, b := range c.Log.Backends {
-		logs = append(logs, b.Type)
-	}
-	t.section("Log Backend List", list(logs))
+	t.section("Log Backend List", list(r.logs.Backends()))
 	t.section("Rpc Backend List", list(r.backendTypes()))
 	t.section("Rpc Client Filter List", list(r.filters.Names(filter.Client)))
 	t.section("Rpc Server Filter List", list(r.filters.Names(filter.Server)))

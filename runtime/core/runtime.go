@@ -10,6 +10,8 @@ import (
 	"aimrtrpc/runtime/config"
 	"aimrtrpc/runtime/executor"
 	"aimrtrpc/runtime/filter"
+	"aimrtrpc/runtime/logging"
+	"aimrtrpc/runtime/parameter"
 	"aimrtrpc/runtime/registry"
 	"aimrtrpc/runtime/rpc"
 )
@@ -30,7 +32,7 @@ type Runtime struct {
 	calls   openCalls
 	planMu  sync.Mutex // makes publications one at a time
 	log     *slog.Logger
-	logs    *logging
+	logs    *logging.Manager
 
 	confMu   sync.RWMutex // guards what follows
 	conf     *config.Config
@@ -40,15 +42,16 @@ type Runtime struct {
 	modules  []*Module
 	byModule map[string]*Module
 
-	executors *executor.Table
-	backends  []runningBackend
-	filters   *filter.Table
-	clients   registry.Table[*Client]
-	services  registry.Table[*Service]
-	counters  registry.Counters
-	passed    []string
-	initOrder []*Module // modules whose Initialize succeeded
-	started   []*Module // modules whose Start succeeded
+	executors  *executor.Table
+	parameters parameter.Manager
+	backends   []runningBackend
+	filters    *filter.Table
+	clients    registry.Table[*Client]
+	services   registry.Table[*Service]
+	counters   registry.Counters
+	passed     []string
+	initOrder  []*Module // modules whose Initialize succeeded
+	started    []*Module // modules whose Start succeeded
 }
 
 // New makes a runtime. It reads no file yet.
@@ -135,6 +138,9 @@ func (r *Runtime) AddExecutor(e executor.Executor) error {
 	r.options.HostExecutors = append(slices.Clip(r.options.HostExecutors), e)
 	return nil
 }
+
+// Parameters holds the parameters of all modules.
+func (r *Runtime) Parameters() *parameter.Manager { return &r.parameters }
 
 // PassedKeys are the metadata keys that MergeContext copies; complete after Initialize.
 func (r *Runtime) PassedKeys() []string { return slices.Clone(r.passed) }

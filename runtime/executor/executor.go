@@ -133,6 +133,9 @@ type NotFoundError struct{ Name, Nearest, message string }
 
 func (e *NotFoundError) Error() string { return e.message }
 
+// Suggestion is the nearest name, empty for none.
+func (e *NotFoundError) Suggestion() string { return e.Nearest }
+
 // All lists the executors in order.
 func (t *Table) All() []Executor {
 	t.mu.RLock()

@@ -21,7 +21,7 @@ type Call struct {
 	IDText  string
 	Method  *Method
 	Context *CallContext
-	// Request is owned by the call: Finish of a call that is not an attempt leaves it to the maker, who releases it after the end.
+	// Request stays the maker's, who releases it after the end of the call.
 	Request Payload
 	// Backend is the name of the backend that carries the call; core sets it before the backend sees the call.
 	Backend string

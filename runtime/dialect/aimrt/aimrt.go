@@ -5,6 +5,7 @@
 package aimrt
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -228,7 +229,7 @@ func (s Section) Present() bool { return s.Node.Exists() }
 // Decode fills a struct by its cfg tags.
 func (s Section) Decode(into any) error { return s.Node.Decode(into) }
 
-// Errorf makes an error at the value of a path such as "clients_options[0].server_url".
+// Errorf makes an error at the value of a path such as "clients_options[0].server_url". The suggestion of a wrapped error is kept.
 func (s Section) Errorf(path, format string, arguments ...any) error {
 	n := s.Node
 	for _, key := range strings.FieldsFunc(path, func(r rune) bool { return r == '.' }) {
@@ -244,5 +245,10 @@ func (s Section) Errorf(path, format string, arguments ...any) error {
 			n = n.Item(i)
 		}
 	}
-	return n.Errorf(format, arguments...)
+	err := n.Errorf(format, arguments...)
+	var cause interface{ Suggestion() string }
+	if errors.As(err.Err, &cause) {
+		err.Nearest = cause.Suggestion()
+	}
+	return err
 }

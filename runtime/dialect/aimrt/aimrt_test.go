@@ -1,6 +1,7 @@
 package aimrt_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -124,10 +125,19 @@ func TestSection_Errorf_NamesLineOfThePath(t *testing.T) {
 	if !s.Present() || (aimrt.Section{}).Present() {
 		t.Error("Present is wrong")
 	}
+	var e *config.Error
+	if err := s.Errorf("list", "no: %w", suggestion("list2")); !errors.As(err, &e) || e.Nearest != "list2" {
+		t.Errorf("error is %v with nearest %q", err, e.Nearest)
+	}
 	if got := s.Errorf("list[x].url", "e").Error(); !strings.Contains(got, "x.yaml:") {
 		t.Errorf("error is %s", got)
 	}
 }
+
+type suggestion string
+
+func (s suggestion) Error() string      { return "unknown" }
+func (s suggestion) Suggestion() string { return string(s) }
 
 func TestNames(t *testing.T) {
 	for in, want := range map[string]string{"pb:/a.B/C": "/a.B/C", "plain": "plain", "http": "http"} {
