@@ -111,7 +111,7 @@ func (f factory) make(o *C.front_executor_options, name string) (*threads, error
 
 // handlerPoolThreads are the threads the handler pool keeps, and the most it makes.
 const (
-	handlerPoolThreads    = 0
+	handlerPoolThreads    = 1
 	handlerPoolMaxThreads = 256
 	handlerPoolIdle       = 10 * time.Second
 )

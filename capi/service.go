@@ -52,10 +52,14 @@ func (s *servedCall) cancel() {
 
 // Handle gives a call to C, where the handler's thread is chosen.
 func (f *foreignService) Handle(_ context.Context, call *rpc.Call) {
+	if f.front == nil {
+		call.Finish(rpc.NewStatus(rpc.CodeSvrNotReady, "the service is not complete"), rpc.Payload{})
+		return
+	}
 	s := &servedCall{call: call}
 	s.users.Store(1)
 	r := C.front_serve_request{timeout_ns: C.uint64_t(max(call.Context.Timeout, 0))}
-	data, status := f.requestOf(s, &r)
+	data, status := requestOf(s, &r)
 	if !status.OK() {
 		call.Finish(status, rpc.Payload{})
 		return
@@ -80,10 +84,11 @@ func (f *foreignService) Handle(_ context.Context, call *rpc.Call) {
 	call.OnFinish(func(*rpc.Call) { s.release() })
 }
 
-// requestOf fills in the messages of a call: native ones when the caller shares its types with the service, else bytes.
-func (f *foreignService) requestOf(s *servedCall, r *C.front_serve_request) ([]byte, rpc.Status) {
+// requestOf fills in the messages of a call: native ones when a foreign caller shares its types with the service, else bytes. Who brings
+// the call has compared the types.
+func requestOf(s *servedCall, r *C.front_serve_request) ([]byte, rpc.Status) {
 	message, _, ok := s.call.Request.Native()
-	if m, foreign := message.(nativeMessages); ok && foreign && s.call.Method.SameNativeTypes(f.method) {
+	if m, foreign := message.(nativeMessages); ok && foreign {
 		if !s.call.Borrow() {
 			return nil, rpc.StatusOfCode(rpc.CodeCancelled)
 		}
@@ -110,34 +115,37 @@ func serialization(call *rpc.Call) string {
 	return call.Method.DefaultSerialization()
 }
 
-// addServerPairs writes the metadata of the server context: the caller's, then what the framework adds where the caller's backend has not.
+// addServerPairs writes the metadata of the server context: what the framework says, and the caller's other keys.
 func addServerPairs(b *block, call *rpc.Call) []C.uint32_t {
-	sizes := make([]C.uint32_t, 0, 2*(call.Context.Metadata.Len()+len(frameworkKeys)))
 	id := call.IDText
-	if id == "" {
+	if id == "" && call.ID != 0 {
 		id = strconv.FormatUint(call.ID, 10)
 	}
-	framework := [...]string{call.Method.Name(), call.Backend, id, id, serialization(call)}
+	framework := [...]rpc.Pair{
+		{Key: "aimrt-function_name", Value: call.Method.Name()},
+		{Key: "aimrt-backend", Value: call.Backend},
+		{Key: "aimrt-request_id", Value: id},
+		{Key: "aimrt-response_id", Value: id},
+		{Key: "aimrt-serialization_type", Value: serialization(call)},
+		{Key: "aimrt-from_pkg", Value: call.From.Package},
+		{Key: "aimrt-from_module", Value: call.From.Module},
+	}
+	sizes := make([]C.uint32_t, 0, 2*(call.Context.Metadata.Len()+len(framework)))
 	call.Context.Metadata.Range(func(key, value string) bool {
-		for i, k := range frameworkKeys {
-			if k == key {
-				framework[i] = ""
+		for i := range framework {
+			if framework[i].Key == key && framework[i].Value != "" {
+				return true
 			}
 		}
 		sizes = append(sizes, b.add(key), b.add(value))
 		return true
 	})
-	for i, value := range framework {
-		if value != "" {
-			sizes = append(sizes, b.add(frameworkKeys[i]), b.add(value))
+	for _, p := range framework {
+		if p.Value != "" {
+			sizes = append(sizes, b.add(p.Key), b.add(p.Value))
 		}
 	}
 	return sizes
-}
-
-// frameworkKeys are the metadata keys that every server context shows.
-var frameworkKeys = [...]string{
-	"aimrt-function_name", "aimrt-backend", "aimrt-request_id", "aimrt-response_id", "aimrt-serialization_type",
 }
 
 //export aimrtgo_engine_finish

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
+	"strings"
 )
 
 type layout struct {
@@ -23,7 +24,8 @@ func main() {
 			if f.Name == "_" { // padding that cgo makes visible
 				continue
 			}
-			l.Fields[f.Name] = [2]uintptr{f.Offset, f.Type.Size()}
+			name := strings.TrimPrefix(f.Name, "_") // cgo renames fields that are Go keywords
+			l.Fields[name] = [2]uintptr{f.Offset, f.Type.Size()}
 		}
 		out[name] = l
 	}
