@@ -18,6 +18,7 @@ import (
 
 	"aimrtrpc/internal/guard"
 	"aimrtrpc/runtime/config"
+	"aimrtrpc/runtime/core"
 )
 
 const (
@@ -64,6 +65,11 @@ func newLogSink(o *C.aimrt_rpc_runtime_options_t) *logSink {
 // Write queues one line of the core.
 func (s *logSink) Write(logger string, level config.LogLevel, at time.Time, text string) {
 	s.put(logLine{logger: logger, level: uint32(level), at: at, text: text})
+}
+
+// WriteRecord queues one line with all that is known of it.
+func (s *logSink) WriteRecord(r *core.LogRecord) {
+	s.put(logLine{logger: r.Logger, file: r.File, function: r.Function, text: r.Text, level: uint32(r.Level), line: r.Line, thread: r.ThreadID, at: r.Time})
 }
 
 func (s *logSink) put(l logLine) {
@@ -173,8 +179,12 @@ var slogLevels = [...]slog.Level{slog.LevelDebug - 4, slog.LevelDebug, slog.Leve
 
 // log writes a line through the module's logger.
 func (m *moduleObject) log(r *C.aimrt_rpc_log_record_t) {
-	level := min(int(r.level), len(slogLevels)-1)
-	m.core.Logger().Log(context.Background(), slogLevels[level], text(&r.text))
+	record := core.LogRecord{Level: core.LogLevel(min(r.level, C.AIMRT_RPC_LOG_LEVEL_FATAL)), Line: uint32(r.line), ThreadID: uint32(r.thread_id),
+		File: text(&r.file), Function: text(&r.function), Text: text(&r.text)}
+	if r.time_ns != 0 {
+		record.Time = time.Unix(0, int64(r.time_ns))
+	}
+	m.core.Log(record)
 }
 
 // log writes a line of the library itself.
