@@ -134,9 +134,14 @@ func (r *runtimeObject) mirrorModules() {
 	}
 }
 
-// mirrorLogLevels gives C the levels after a reload.
+// mirrorLogLevels gives C the levels as they are now.
 func (r *runtimeObject) mirrorLogLevels() {
-	for _, m := range r.moduleList() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.gone {
+		return
+	}
+	for _, m := range r.modules {
 		C.front_module_set_log_level(m.front, C.uint32_t(m.core.LogLevel()))
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"aimrtrpc/internal/guard"
 )
 
-// onstackInterval is how often handlers that lack SA_ONSTACK are looked for.
-const onstackInterval = time.Second
+// houseInterval is how often signal handlers that lack SA_ONSTACK are looked for, and log levels are brought to C.
+const houseInterval = time.Second
 
 // process is what all runtimes of the process share: the housekeeping and the way out of a signal handler.
 var process housekeeping
@@ -71,14 +71,19 @@ func (p *housekeeping) leave() {
 	p.group.Wait()
 }
 
-// keepHouse repairs signal handlers that the host installed after the library was loaded.
+// keepHouse repairs signal handlers that the host installed after the library was loaded, and shows C the log levels that somebody set
+// while running.
 func keepHouse(stop <-chan struct{}) {
-	ticker := time.NewTicker(onstackInterval)
+	ticker := time.NewTicker(houseInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
 			C.front_guards_fix_onstack()
+			runtimes.Range(func(_ uint64, r *runtimeObject) bool {
+				r.mirrorLogLevels()
+				return true
+			})
 		case <-stop:
 			return
 		}

@@ -36,7 +36,8 @@ type runtimeObject struct {
 	executors []*threads
 	pool      *threads
 	flags     uint32
-	released  bool
+	released  bool // somebody releases it
+	gone      bool // the C objects must not be used any more
 }
 
 // findRuntime gives the object of a handle.
@@ -74,13 +75,13 @@ func createRuntime(o *C.aimrt_rpc_runtime_options_t) (*runtimeObject, error) {
 	if o.override_count > 0 && o.overrides == nil {
 		return nil, failf(C.AIMRT_RPC_RESULT_INVALID_ARGUMENT, "override_count is %d and overrides is NULL", uint64(o.override_count))
 	}
-	if o.log_fd < -1 {
-		return nil, failf(C.AIMRT_RPC_RESULT_INVALID_ARGUMENT, "log_fd is %d; -1 means none", int(o.log_fd))
+	if o.log_fd < -1 || o.log_fd == 0 {
+		return nil, failf(C.AIMRT_RPC_RESULT_INVALID_ARGUMENT, "log_fd is %d: expected a descriptor above 0, or -1 for none", int(o.log_fd))
 	}
 	r := &runtimeObject{sink: newLogSink(o)}
 	options := core.Options{
 		ConfigPath: text(&o.config_path), ConfigText: text(&o.config_text), Overrides: texts(o.overrides, o.override_count),
-		Executors: factory{r}, Sink: planSink{r}, Version: version(),
+		Executors: factory{r}, Sink: planSink{r}, LogFD: int(o.log_fd), Version: version(),
 	}
 	if r.sink != nil {
 		options.Log = r.sink
@@ -142,10 +143,10 @@ func (r *runtimeObject) setFlags(flags uint32) {
 // shutDownSoon runs the shutdown that somebody asked for, unless a waiting thread of the host does it.
 func (r *runtimeObject) shutDownSoon() {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	inWait := r.flags&C.AIMRT_RPC_START_SHUTDOWN_IN_WAIT != 0
-	r.mu.Unlock()
 	state := r.core.State()
-	if inWait || state == core.PreInit || state == core.Init {
+	if r.gone || inWait || state == core.PreInit || state == core.Init {
 		return // before start: the start sees the request
 	}
 	if C.front_runtime_claim_shutdown(r.front) == 0 {
@@ -256,12 +257,7 @@ func aimrtgo_runtime_host_executor(h C.aimrt_rpc_runtime_t, o *C.aimrt_rpc_host_
 }
 
 // logger is the library's own log of a runtime.
-func (r *runtimeObject) logger() *slog.Logger {
-	if l, ok := any(r.core).(interface{ Logger() *slog.Logger }); ok {
-		return l.Logger()
-	}
-	return slog.New(slog.DiscardHandler)
-}
+func (r *runtimeObject) logger() *slog.Logger { return r.core.Logger() }
 
 // claimRelease gives true to the first caller.
 func (r *runtimeObject) claimRelease() bool {
@@ -287,6 +283,9 @@ func (r *runtimeObject) executorList() []*threads {
 
 // free gives back what C holds for the runtime. It has shut down, and nobody finds it any more.
 func (r *runtimeObject) free() {
+	r.mu.Lock()
+	r.gone = true
+	r.mu.Unlock()
 	for _, id := range r.methods {
 		clientMethods.Take(id)
 	}

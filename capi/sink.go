@@ -54,15 +54,10 @@ func frontService(s *core.Service) *C.front_service {
 	return nil
 }
 
-// StateChanged mirrors the state of the runtime. The end is mirrored by Closed, after the last event.
+// StateChanged mirrors the state of the runtime.
 func (s planSink) StateChanged(state core.State) {
-	switch state {
-	case core.Init:
+	if state == core.Init {
 		s.r.mirrorModules()
-	case core.Shutdown:
-		if C.front_runtime_get_state(s.r.front) != C.AIMRT_RPC_STATE_PRE_INIT {
-			return
-		}
 	}
 	C.front_runtime_set_state(s.r.front, C.uint32_t(state))
 }
@@ -73,9 +68,8 @@ func (s planSink) OpenCalls() int64 { return int64(C.front_runtime_open_calls(s.
 // CancelCalls ends them.
 func (s planSink) CancelCalls() { C.front_runtime_cancel_calls(s.r.front) }
 
-// Closed tells the queues and who waits for the runtime.
+// Closed ends what the core does not know and tells the queues; the last state follows.
 func (s planSink) Closed() {
 	s.r.closeExecutors()
 	C.front_runtime_push_shutdown(s.r.front)
-	C.front_runtime_set_state(s.r.front, C.AIMRT_RPC_STATE_SHUTDOWN)
 }
