@@ -42,8 +42,9 @@ typedef struct py_table {
   void (*restore_thread)(void *);
   int (*lock_held)(void);
   int (*state_ensure)(void);
-  void (*state_release)(int);
   void *(*state_of_thread)(void);
+  void (*state_clear)(void *);
+  void (*state_delete_current)(void);
   PyObject *(*function_new)(py_method_def *, PyObject *, PyObject *);
   PyObject *(*dict_new)(void);
   int (*dict_set)(PyObject *, const char *, PyObject *);
@@ -97,11 +98,13 @@ static void lock_give(const lock_hold *hold) {
   if (hold->taken) (void)py.save_thread();
 }
 
-/* A thread that the bridge gave a thread state ends. */
+/* A thread that the bridge gave a thread state ends. PyGILState_Release would not find the state any more: the thread's keys are cleared
+ * in the order of their creation, and CPython's came first. */
 static void thread_end(void *state) {
   if (state == NULL || atomic_load_explicit(&stopped, memory_order_acquire)) return;
   py.restore_thread(state);
-  py.state_release(1 /* PyGILState_UNLOCKED: what the first ensure found */);
+  py.state_clear(state);
+  py.state_delete_current(); /* gives the lock up too */
 }
 
 typedef struct left_lock {

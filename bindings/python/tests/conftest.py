@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import aimrt_rpc
-from aimrt_rpc import _core
+from aimrt_rpc import _abi, _core
 from aimrt_rpc._lib import lib
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -62,18 +62,26 @@ def wait_until(condition, limit_s=20.0):
         time.sleep(0.001)
 
 
+KINDS = "RUNTIME MODULE RPC_HANDLE METHOD SERVICE CONTEXT CALL SERVER_CALL QUEUE EXECUTOR TIMER ERROR".split()
+
+
 def live():
-    """Counts live handles, after everything unreachable is collected."""
+    """Counts live handles by kind and objects lent to C, after everything unreachable is collected."""
     gc.collect()
-    return lib.aimrt_rpc_live_count(0)
+    counts = {kind: lib.aimrt_rpc_live_count(getattr(_abi, f"AIMRT_RPC_KIND_{kind}")) for kind in KINDS}
+    return {**counts, "lent objects": _core.lent_count()}
 
 
 @pytest.fixture(autouse=True)
 def nothing_leaks():
     """Every test gives back all handles and all objects it lent to C."""
-    handles, lent = live(), _core.lent_count()
+    before = live()
     yield
-    wait_until(lambda: live() <= handles and _core.lent_count() <= lent)
+    end = time.monotonic() + 20
+    left = {"not": "looked"}
+    while left and time.monotonic() < end:
+        left = {kind: count - before[kind] for kind, count in live().items() if count > before[kind]}
+    assert left == {}
 
 
 @pytest.fixture

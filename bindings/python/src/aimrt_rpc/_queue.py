@@ -25,8 +25,9 @@ class LoopQueue:
         self._services: Dict[int, Serve] = {}
         self._tasks: Dict[int, asyncio.Task[None]] = {}
         self._next_tag = 1
-        loop.add_reader(self._fd, self._on_readable)
-        self._closer = weakref.finalize(loop, _core.queue_release, self._queue)
+        self._loop = weakref.ref(loop)
+        loop.add_reader(self._fd, self._on_readable)  # from here on the loop keeps this object, and nobody else does
+        self._closer = weakref.finalize(self, _core.queue_release, self._queue)
 
     @property
     def handle(self) -> int:
@@ -94,15 +95,16 @@ class LoopQueue:
         task.add_done_callback(lambda _: self._tasks.pop(call, None))
 
 
-_queues: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopQueue]" = weakref.WeakKeyDictionary()
+# By the loop's id. The values are weak: handlers often hold their loop, so holding them here would keep both for ever.
+_queues: "weakref.WeakValueDictionary[int, LoopQueue]" = weakref.WeakValueDictionary()
 
 
 def loop_queue() -> LoopQueue:
     """Gives the queue of the running loop. Raises RuntimeError when no loop runs in this thread."""
     loop = asyncio.get_running_loop()
-    queue = _queues.get(loop)
-    if queue is None:
-        queue = _queues[loop] = LoopQueue(loop)
+    queue = _queues.get(id(loop))
+    if queue is None or queue._loop() is not loop:
+        queue = _queues[id(loop)] = LoopQueue(loop)
     return queue
 
 
