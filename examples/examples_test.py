@@ -74,7 +74,7 @@ def test_aimrt_guide_as_two_processes(guide):
 
 def test_ctypes_minimal():
     text = run(sys.executable, "ctypes_minimal/echo.py", aimrt_rpc.loaded_path(), str(free_port()), cwd=HERE)
-    assert text == "code 0 answer hello\n"
+    assert text.endswith("code 0 answer hello\n")
 
 
 def test_cpp_python_robot(tmp_path):
@@ -85,5 +85,5 @@ def test_cpp_python_robot(tmp_path):
     run("cmake", "-S", str(source), "-B", str(tmp_path / "build"), f"-DCMAKE_PREFIX_PATH={prefix}", cwd=root)
     run("cmake", "--build", str(tmp_path / "build"), cwd=root, limit_s=600)
     text = run(sys.executable, "main.py", str(tmp_path / "build" / "librobot.so"), cwd=source)
-    assert "{'x': 3.0, 'y': 4.0} -> 5.0" in text
-    assert "-> 3003 z = -1.0 is below the table" in text
+    assert "{'x': 2.5, 'y': 6.0} -> 6.5" in text
+    assert "-> 3003 z = -1.5 is below the table" in text

@@ -14,7 +14,7 @@ with aimrt_rpc.Runtime(config_text=QUIET) as runtime:
     to_cpp = _core.register_client(module.rpc_handle, "pb:/bench.Cpp/Echo", ("pb",))
     cpp = ctypes.CDLL(sys.argv[1])
     cpp.bench_attach.argtypes = [ctypes.c_uint64]
-    cpp.bench_call.argtypes, cpp.bench_call.restype = [ctypes.c_uint64, ctypes.c_int32], ctypes.c_double
+    cpp.bench_call.argtypes, cpp.bench_call.restype = [ctypes.c_int32, ctypes.c_uint64, ctypes.c_int32], ctypes.c_double
     if cpp.bench_attach(runtime.handle) != 0:
         sys.exit("the C++ module could not join the runtime")
     runtime.start()
@@ -23,8 +23,9 @@ with aimrt_rpc.Runtime(config_text=QUIET) as runtime:
     if code != 0 or answer != BODY:
         sys.exit(f"Python -> C++ ended with {code}: {message}")
     timed("py.to.cpp", lambda: invoke(to_cpp, 0, BODY, None))
-    cpp.bench_call(len(BODY), 2000)
-    best = min(cpp.bench_call(len(BODY), 20000) for _ in range(5))
-    if best < 0:
-        sys.exit(f"C++ -> Python ended with {-best:.0f}")
-    show("cpp.to.py", best * 1e-9, 1)
+    for name, kind in (("cpp.to.py", 0), ("cpp.to.cpp", 1)):
+        cpp.bench_call(kind, len(BODY), 2000)
+        nanoseconds = cpp.bench_call(kind, len(BODY), 50000)
+        if nanoseconds < 0:
+            sys.exit(f"{name} ended with {-nanoseconds:.0f}")
+        show(name, nanoseconds * 1e-9, 1)

@@ -12,7 +12,8 @@ LIB      := $(LIB_DIR)/$(LIB_FILE)
 # For the C half; its language and warnings stand in capi/main.go and its own checks. These flags hold no path of this machine, so that two builds of one tree are equal.
 LIB_CFLAGS := -O2 -g0
 ASAN_FLAGS := -O1 -g -fno-omit-frame-pointer
-LIB_LINK   := -Wl,--version-script=$(CURDIR)/capi/exports.map -Wl,-soname,$(SONAME) -Wl,-z,relro -Wl,-z,now
+# The linker finds the list in LIBRARY_PATH: with a path in the flags the build id would depend on the folder.
+LIB_LINK   := -Wl,--version-script=exports.map -Wl,-soname,$(SONAME) -Wl,-z,relro -Wl,-z,now
 
 # $(call install_library,built file,folder): puts a new version in place in one step (a running program keeps the old one), leaves an equal
 # one alone, and makes the links.
@@ -27,13 +28,13 @@ endef
 # The Go tool knows what the library is made of and builds only what changed.
 build: ## build the library into build/lib
 	@mkdir -p $(OBJ_DIR)
-	@CGO_ENABLED=1 CGO_CFLAGS="$(LIB_CFLAGS)" $(GO) build -trimpath -buildmode=c-shared \
+	@LIBRARY_PATH="$(CURDIR)/capi" CGO_ENABLED=1 CGO_CFLAGS="$(LIB_CFLAGS)" $(GO) build -trimpath -buildmode=c-shared \
 	  -ldflags "-s -w -extldflags '$(LIB_LINK)'" -o $(OBJ_DIR)/libaimrt_rpc.so ./capi
 	$(call install_library,$(OBJ_DIR)/libaimrt_rpc.so,$(LIB_DIR))
 
 build-asan: ## build the library with AddressSanitizer into build/asan/lib
 	@mkdir -p $(OBJ_DIR)/asan
-	@CGO_ENABLED=1 CGO_CFLAGS="$(ASAN_FLAGS)" $(GO) build -asan -buildmode=c-shared \
+	@LIBRARY_PATH="$(CURDIR)/capi" CGO_ENABLED=1 CGO_CFLAGS="$(ASAN_FLAGS)" $(GO) build -asan -buildmode=c-shared \
 	  -ldflags "-extldflags '$(LIB_LINK)'" -o $(OBJ_DIR)/asan/libaimrt_rpc.so ./capi
 	$(call install_library,$(OBJ_DIR)/asan/libaimrt_rpc.so,$(ASAN_DIR))
 
