@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "aimrt_rpc.h"
+#include "../include/aimrt_rpc.h"
 #include "guards.h"
 
 typedef struct front_executor front_executor;

@@ -6,7 +6,7 @@
 package main
 
 /*
-#cgo CFLAGS: -I${SRCDIR} -I${SRCDIR}/../include -std=c11 -D_GNU_SOURCE -fvisibility=hidden
+#cgo CFLAGS: -std=c11 -D_GNU_SOURCE -fvisibility=hidden
 #cgo LDFLAGS: -lpthread
 #include "front.h"
 */

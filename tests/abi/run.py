@@ -2,6 +2,7 @@
 """Checks the binary contract of the library: header, layouts, exports, hostile arguments, old callers, fork, signals.
 
 Usage: run.py [name ...]. Without names every test runs. Needs `make build`; the library is taken from AIMRT_RPC_BUILD or build/.
+AIMRT_RPC_TEST_FLAGS are further flags for the compiler.
 The last line is "abi: N passed, N failed".
 """
 
@@ -19,7 +20,7 @@ from typing import Callable, Dict, List
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-BUILD = Path(os.environ.get("AIMRT_RPC_BUILD", ROOT / "build"))
+BUILD = Path(os.environ.get("AIMRT_RPC_BUILD", ROOT / "build")).resolve()
 LIBRARY = BUILD / "lib" / "libaimrt_rpc.so"
 OUT = ROOT / "build" / "tests" / "abi"
 MAX_TLS_BYTES = 256
@@ -59,7 +60,7 @@ def build(target: str, sources: List[str], language: str = "c11", link: bool = T
     """Compiles sources into a program, or one source into an object; a warning is an error."""
     compiler = [os.environ.get("CC", "cc")] if language == "c11" else [os.environ.get("CXX", "c++"), "-x", "c++"]
     out = OUT / target
-    flags = [f"-std={language}", "-D_GNU_SOURCE", "-g", "-O1", *WARNINGS, *INCLUDE]
+    flags = [f"-std={language}", "-D_GNU_SOURCE", "-g", "-O1", *WARNINGS, *INCLUDE, *os.environ.get("AIMRT_RPC_TEST_FLAGS", "").split()]
     result = command([*compiler, *flags, *([] if link else ["-c"]), *sources, "-o", str(out), *(LINK if link else [])])
     check(result.returncode == 0, f"{target} compiles as {language}: {result.stdout}{result.stderr}")
     return out

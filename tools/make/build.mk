@@ -23,7 +23,7 @@ define install_library
 	@ln -sfn $(LIB_FILE) $(2)/$(SONAME) && ln -sfn $(SONAME) $(2)/libaimrt_rpc.so
 endef
 
-.PHONY: build build-asan generate
+.PHONY: build build-asan generate abi-test abi-test-asan
 
 # The Go tool knows what the library is made of and builds only what changed.
 build: ## build the library into build/lib
@@ -41,3 +41,9 @@ build-asan: ## build the library with AddressSanitizer into build/asan/lib
 generate: ## write the generated files anew
 	@$(GO) run ./tools/abigen
 	@if [ -d tools/statusgen ]; then $(GO) run ./tools/statusgen; fi
+
+abi-test: build ## check the binary contract: header, layouts, exports, hostile use, fork, signals
+	@$(PYTHON) tests/abi/run.py
+
+abi-test-asan: build-asan ## the same with AddressSanitizer in library and tests
+	@AIMRT_RPC_BUILD=$(BUILD)/asan AIMRT_RPC_TEST_FLAGS=-fsanitize=address $(PYTHON) tests/abi/run.py hostile sizes echo engine forked
