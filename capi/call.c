@@ -7,19 +7,11 @@
 
 /* What all ways of starting a call have in common. */
 typedef struct start {
-  aimrt_rpc_context_t context;
-  aimrt_rpc_bytes_t request;
-  aimrt_rpc_str_t serialization;
-  void *request_message;
-  void *response_message;
-  aimrt_rpc_call_done_fn done;
-  void *user_data;
-  aimrt_rpc_queue_t queue;
-  uint64_t tag;
+  const aimrt_rpc_call_options_t *options;
+  const front_raw_call *raw; /* lock hooks, NULL = none */
   uint32_t delivery;
   bool handle;   /* the caller gets one */
   bool blocking; /* and waits at once */
-  const front_raw_call *raw; /* lock hooks, NULL = none */
 } start;
 
 /* ---- Starting ----------------------------------------------------------------------------------------------------------- */
@@ -32,7 +24,7 @@ static front_call *take_call(front_thread *thread, aimrt_rpc_method_t handle, co
   if (s->handle) state += FRONT_REF | FRONT_LIVE;
   if (s->delivery == FRONT_DELIVER_QUEUE) state += FRONT_REF;
   front_read_begin(thread);
-  front_method *method = front_handle_find(AIMRT_RPC_KIND_METHOD, handle);
+  front_method *method = front_object_find(AIMRT_RPC_KIND_METHOD, handle);
   if (FRONT_UNLIKELY(method == NULL)) {
     front_read_end(thread);
     *result = AIMRT_RPC_RESULT_INVALID_HANDLE;
@@ -60,18 +52,19 @@ static front_call *take_call(front_thread *thread, aimrt_rpc_method_t handle, co
     front_call_set_result(call, &(front_result){.code = entry->code, .message = entry->text});
   front_count_started(thread, runtime);
   front_read_end(thread);
+  const aimrt_rpc_call_options_t *options = s->options;
   call->context = NULL;
   call->delivery = s->delivery;
-  call->request_message = s->request_message;
-  call->response_message = s->response_message;
+  call->request_message = options->request.message;
+  call->response_message = options->response;
   call->ended_inline = false;
   call->has_handle = s->handle;
   call->timed = false;
   call->inline_refs = 0;
-  call->done = s->done;
-  call->user_data = s->user_data;
-  call->queue = s->queue;
-  call->tag = s->tag;
+  call->done = options->done;
+  call->user_data = options->user_data;
+  call->queue = options->queue;
+  call->tag = options->tag;
   call->request_id = 0;
   call->response = (aimrt_rpc_bytes_t){NULL, 0};
   call->response_serialization = (aimrt_rpc_str_t){NULL, 0};
@@ -93,14 +86,15 @@ static void discard(front_thread *thread, front_call *call) {
 
 static aimrt_rpc_result_t check_messages(const front_call *call, const start *s, aimrt_rpc_error_t *error) {
   const front_method *method = call->method;
+  const aimrt_rpc_payload_t *request = &s->options->request;
   bool native = method->types.request != NULL;
-  if (FRONT_UNLIKELY(native != (s->request_message != NULL) || native != (s->response_message != NULL)))
+  if (FRONT_UNLIKELY(native != (request->message != NULL) || native != (s->options->response != NULL)))
     return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT,
                       native ? "\"%.*s\" has type support: request.message and response must be given"
                              : "\"%.*s\" is raw: request.message and response must be NULL",
                       (int)method->name.size, method->name.data);
-  if (FRONT_UNLIKELY(!front_view_ok(s->request.data, s->request.size) ||
-                     !front_view_ok(s->serialization.data, s->serialization.size)))
+  if (FRONT_UNLIKELY(!front_view_ok(request->bytes.data, request->bytes.size) ||
+                     !front_view_ok(request->serialization.data, request->serialization.size)))
     return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "a view of the request is NULL with a size");
   return AIMRT_RPC_RESULT_OK;
 }
@@ -131,7 +125,7 @@ static uint32_t complete_request(front_call *call, const start *s) {
   const front_types *types = &call->method->types;
   front_context *context = call->context;
   call->request_id = atomic_fetch_add_explicit(&call->method->counter->calls, 1, memory_order_relaxed) + 1;
-  aimrt_rpc_str_t wanted = s->serialization;
+  aimrt_rpc_str_t wanted = s->options->request.serialization;
   if (wanted.size == 0 && context != NULL && context->has_serialization)
     wanted = front_context_value(context, FRONT_STR("aimrt-serialization_type"));
   bool accepted = true;
@@ -201,10 +195,10 @@ static aimrt_rpc_result_t start_call(front_thread *thread, aimrt_rpc_method_t me
   bool refused = call->kind == FRONT_ENTRY_REFUSE;
   bool not_ready = refused && refusal == AIMRT_RPC_CODE_CLI_NOT_READY;
   uint32_t code = 0;
-  if (FRONT_LIKELY(result == AIMRT_RPC_RESULT_OK) && s->context != 0 && !not_ready) {
-    code = use_context(call, s->context, &result);
+  if (FRONT_LIKELY(result == AIMRT_RPC_RESULT_OK) && s->options->context != 0 && !not_ready) {
+    code = use_context(call, s->options->context, &result);
     if (result != AIMRT_RPC_RESULT_OK)
-      (void)front_fail(error, result, "context 0x%llx is not a live context", (unsigned long long)s->context);
+      (void)front_fail(error, result, "context 0x%llx is not a live context", (unsigned long long)s->options->context);
   }
   if (FRONT_UNLIKELY(result != AIMRT_RPC_RESULT_OK)) {
     discard(thread, call);
@@ -219,7 +213,7 @@ static aimrt_rpc_result_t start_call(front_thread *thread, aimrt_rpc_method_t me
   if (FRONT_LIKELY(code == 0 && !refused)) {
     bool leave = s->raw != NULL && s->raw->leave != NULL && leaves_lock(call, s->raw);
     if (leave) s->raw->leave(s->raw->hook_data);
-    front_dispatch(thread, call, s->request);
+    front_dispatch(thread, call, s->options->request.bytes);
     if (leave) s->raw->enter(s->raw->hook_data);
   } else if (refused) {
     front_call_deliver(thread, call);
@@ -254,19 +248,6 @@ static aimrt_rpc_result_t read_options(const aimrt_rpc_call_options_t **options,
   return AIMRT_RPC_RESULT_OK;
 }
 
-static start start_of(const aimrt_rpc_call_options_t *o) {
-  return (start){.context = o->context,
-                 .request = o->request.bytes,
-                 .serialization = o->request.serialization,
-                 .request_message = o->request.message,
-                 .response_message = o->response,
-                 .done = o->done,
-                 .user_data = o->user_data,
-                 .queue = o->queue,
-                 .tag = o->tag,
-                 .delivery = o->done != NULL ? FRONT_DELIVER_CALLBACK : o->queue != 0 ? FRONT_DELIVER_QUEUE : FRONT_DELIVER_WAIT};
-}
-
 aimrt_rpc_result_t aimrt_rpc_call_start(aimrt_rpc_method_t method, const aimrt_rpc_call_options_t *options,
                                         aimrt_rpc_call_t *call_out, aimrt_rpc_error_t *error) {
   if (error != NULL) *error = 0;
@@ -283,8 +264,11 @@ aimrt_rpc_result_t aimrt_rpc_call_start(aimrt_rpc_method_t method, const aimrt_r
     return front_fail(error, AIMRT_RPC_RESULT_INVALID_HANDLE, "0x%llx is not a live queue", (unsigned long long)options->queue);
   front_thread *thread = front_thread_self();
   if (FRONT_UNLIKELY(thread == NULL)) return front_fail(error, AIMRT_RPC_RESULT_OUT_OF_MEMORY, "no memory for the record of this thread");
-  start s = start_of(options);
-  s.handle = call_out != NULL || s.delivery == FRONT_DELIVER_QUEUE;
+  start s = {.options = options,
+             .delivery = options->done != NULL ? FRONT_DELIVER_CALLBACK
+                         : options->queue != 0 ? FRONT_DELIVER_QUEUE
+                                               : FRONT_DELIVER_WAIT,
+             .handle = call_out != NULL || options->queue != 0};
   front_call *call;
   result = start_call(thread, method, &s, &call, error);
   if (FRONT_UNLIKELY(result != AIMRT_RPC_RESULT_OK)) return result;
@@ -307,9 +291,7 @@ aimrt_rpc_result_t aimrt_rpc_call_invoke(aimrt_rpc_method_t method, const aimrt_
   if (FRONT_UNLIKELY(code_out == NULL)) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "code_out is NULL");
   front_thread *thread = front_thread_self();
   if (FRONT_UNLIKELY(thread == NULL)) return front_fail(error, AIMRT_RPC_RESULT_OUT_OF_MEMORY, "no memory for the record of this thread");
-  start s = start_of(options);
-  s.handle = call_out != NULL;
-  s.blocking = true;
+  start s = {.options = options, .delivery = FRONT_DELIVER_WAIT, .handle = call_out != NULL, .blocking = true};
   front_call *call;
   result = start_call(thread, method, &s, &call, error);
   if (FRONT_UNLIKELY(result != AIMRT_RPC_RESULT_OK)) return result;
@@ -407,13 +389,11 @@ void aimrt_rpc_call_release(aimrt_rpc_call_t call) {
 
 /* ---- For the CPython bridge --------------------------------------------------------------------------------------------- */
 
-static start start_of_raw(const front_raw_call *raw) {
-  return (start){.context = raw->context,
-                 .request = raw->request,
-                 .serialization = raw->serialization,
-                 .queue = raw->queue,
-                 .tag = raw->tag,
-                 .raw = raw};
+static aimrt_rpc_call_options_t options_of(const front_raw_call *raw, aimrt_rpc_queue_t queue) {
+  return (aimrt_rpc_call_options_t){.context = raw->context,
+                                    .request = {raw->request, raw->serialization, NULL},
+                                    .queue = queue,
+                                    .tag = raw->tag};
 }
 
 aimrt_rpc_result_t front_invoke_raw(const front_raw_call *call, front_raw_outcome *out, aimrt_rpc_error_t *error) {
@@ -422,10 +402,8 @@ aimrt_rpc_result_t front_invoke_raw(const front_raw_call *call, front_raw_outcom
   if (FRONT_UNLIKELY(front_guards_forked())) return front_fail_forked(error);
   front_thread *thread = front_thread_self();
   if (thread == NULL) return front_fail(error, AIMRT_RPC_RESULT_OUT_OF_MEMORY, "no memory for the record of this thread");
-  start s = start_of_raw(call);
-  s.queue = 0;
-  s.delivery = FRONT_DELIVER_WAIT;
-  s.blocking = true;
+  aimrt_rpc_call_options_t options = options_of(call, 0);
+  start s = {.options = &options, .raw = call, .delivery = FRONT_DELIVER_WAIT, .blocking = true};
   front_call *started;
   aimrt_rpc_result_t result = start_call(thread, call->method, &s, &started, error);
   if (FRONT_UNLIKELY(result != AIMRT_RPC_RESULT_OK)) return result;
@@ -454,9 +432,8 @@ aimrt_rpc_result_t front_start_raw(const front_raw_call *call, aimrt_rpc_call_t 
     return front_fail(error, AIMRT_RPC_RESULT_INVALID_HANDLE, "0x%llx is not a live queue", (unsigned long long)call->queue);
   front_thread *thread = front_thread_self();
   if (thread == NULL) return front_fail(error, AIMRT_RPC_RESULT_OUT_OF_MEMORY, "no memory for the record of this thread");
-  start s = start_of_raw(call);
-  s.delivery = FRONT_DELIVER_QUEUE;
-  s.handle = true;
+  aimrt_rpc_call_options_t options = options_of(call, call->queue);
+  start s = {.options = &options, .raw = call, .delivery = FRONT_DELIVER_QUEUE, .handle = true};
   front_call *started;
   aimrt_rpc_result_t result = start_call(thread, call->method, &s, &started, error);
   if (FRONT_UNLIKELY(result != AIMRT_RPC_RESULT_OK)) return result;

@@ -294,13 +294,10 @@ bool front_context_embed(front_context *context, front_server_call *server) {
 
 uint64_t front_context_show(front_context *context) {
   if (!context->shown) {
-    if (!front_slot_renew(context->slot, FRONT_LIVE | FRONT_CONTEXT_BORROWED)) {
-      uint32_t index = front_slot_take(AIMRT_RPC_KIND_CONTEXT, context);
-      if (index == 0) return 0;
-      context->index = index;
-      context->slot = front_slot_at(index);
-      (void)front_slot_renew(context->slot, FRONT_LIVE | FRONT_CONTEXT_BORROWED);
-    }
+    const uint64_t state = FRONT_LIVE | FRONT_CONTEXT_BORROWED;
+    if (!front_slot_renew(context->slot, state) &&
+        !front_slot_move(AIMRT_RPC_KIND_CONTEXT, context, &context->slot, &context->index, state))
+      return 0;
     context->shown = true;
   }
   return front_word_handle(atomic_load_explicit(&context->slot->word, memory_order_relaxed), context->index);

@@ -32,7 +32,7 @@ const char *aimrt_rpc_result_string(aimrt_rpc_result_t result) {
       "lost: the call had ended before",
       "configuration not usable",
       "operating system error",
-      "not usable in a child of fork()",
+      "not usable after fork(): use the spawn start method, or fork before loading the library",
       "internal fault contained",
       "unsupported",
       "deadlock: the calling thread would have to serve the call",
@@ -43,8 +43,9 @@ const char *aimrt_rpc_result_string(aimrt_rpc_result_t result) {
   return texts[-result];
 }
 
+const aimrt_rpc_str_t front_ok_text = {"OK", 2};
+
 aimrt_rpc_str_t front_code_text(uint32_t code) {
-  if (FRONT_LIKELY(code == 0)) return FRONT_STR("OK");
   uint32_t low = 0;
   uint32_t high = FRONT_CODE_ROW_COUNT;
   while (low < high) {

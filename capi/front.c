@@ -157,7 +157,10 @@ static bool reserve_texts(front_call *call, uint32_t count, size_t size) {
 
 void front_call_set_result(front_call *call, const front_result *result) {
   call->code = result->code;
-  call->message = front_code_text(result->code);
+  if (FRONT_LIKELY(result->code == AIMRT_RPC_CODE_OK))
+    call->message = front_ok_text;
+  else
+    call->message = front_code_text(result->code);
   if (FRONT_LIKELY(result->message.size == 0 && result->trace.size == 0 && result->detail_count == 0)) return;
   size_t size = result->message.size + result->trace.size;
   for (uint32_t i = 0; i < result->detail_count; i++) size += result->details[i].key.size + result->details[i].value.size;
@@ -280,7 +283,8 @@ static bool open_server(front_call *call) {
   front_server_call *server = &call->server;
   server->runtime = call->runtime;
   server->engine_token = 0;
-  server->queue = 0;
+  server->queue = server->service->queue;
+  server->arrived.tag = server->service->tag;
   server->serialization = call->serialization;
   server->context.framework = true;
   server->context.timeout_ns = call->timeout_ns;

@@ -7,7 +7,6 @@
 
 #include <stdlib.h>
 
-#define GENERATION_MAX UINT32_MAX
 #define NO_SLOT 0u /* the first slot is never used */
 
 _Atomic(front_slot *) front_slot_chunks[FRONT_SLOT_CHUNKS];
@@ -16,8 +15,6 @@ _Atomic(front_slot *) front_slot_chunks[FRONT_SLOT_CHUNKS];
 static front_lock table_lock;
 static uint32_t next_index = 1;
 static uint32_t first_free = NO_SLOT; /* a free slot keeps the next one in its object field */
-
-static uint32_t generation_of(uint64_t word) { return (uint32_t)(word >> 24); }
 
 /* The caller holds table_lock. */
 static uint32_t new_index(void) {
@@ -45,15 +42,16 @@ uint32_t front_slot_take(uint32_t kind, void *object) {
   front_slot *slot = front_slot_at(index);
   uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
   atomic_store_explicit(&slot->object, object, memory_order_release);
-  atomic_store_explicit(&slot->word, ((uint64_t)kind << 56) | ((uint64_t)generation_of(word) << 24), memory_order_release);
+  atomic_store_explicit(&slot->word, ((uint64_t)kind << 56) | ((uint64_t)front_word_generation(word) << 24), memory_order_release);
   return index;
 }
 
-bool front_slot_renew(front_slot *slot, uint64_t state) {
-  uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-  if (FRONT_UNLIKELY(generation_of(word) == GENERATION_MAX)) return false;
-  atomic_store_explicit(&slot->word, ((word & ~FRONT_STATE_MASK) + FRONT_STATE_MASK + 1) | state, memory_order_release);
-  return true;
+bool front_slot_move(uint32_t kind, void *object, front_slot **slot, uint32_t *index, uint64_t state) {
+  uint32_t fresh = front_slot_take(kind, object);
+  if (fresh == NO_SLOT) return false;
+  *index = fresh;
+  *slot = front_slot_at(fresh);
+  return front_slot_renew(*slot, state);
 }
 
 uint64_t front_handle_new(uint32_t kind, void *object) {
@@ -65,12 +63,7 @@ uint64_t front_handle_new(uint32_t kind, void *object) {
 }
 
 void *front_handle_find(uint32_t kind, uint64_t handle) {
-  uint64_t word;
-  front_slot *slot = front_slot_find(kind, handle, &word);
-  if (slot == NULL) return NULL;
-  void *object = atomic_load_explicit(&slot->object, memory_order_acquire);
-  /* A slot that went to another object meanwhile has another word: the object is stored after the old word is dead. */
-  return atomic_load_explicit(&slot->word, memory_order_acquire) == word ? object : NULL;
+  return front_object_find(kind, handle);
 }
 
 void *front_handle_drop(uint32_t kind, uint64_t handle) {
@@ -81,7 +74,7 @@ void *front_handle_drop(uint32_t kind, uint64_t handle) {
   if (!atomic_compare_exchange_strong_explicit(&slot->word, &word, word & ~FRONT_STATE_MASK, memory_order_acq_rel,
                                                memory_order_relaxed))
     return NULL;
-  if (generation_of(word) == GENERATION_MAX) return object; /* retired */
+  if (front_word_generation(word) == FRONT_GENERATION_MAX) return object; /* retired */
   uint32_t index = (uint32_t)(handle & FRONT_STATE_MASK);
   front_lock_acquire(&table_lock);
   atomic_store_explicit(&slot->object, (void *)(uintptr_t)first_free, memory_order_release);

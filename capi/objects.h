@@ -47,7 +47,7 @@
 #define FRONT_CONTEXT_BORROWED UINT64_C(8) /* part of a server call; not released on its own */
 /* Both sides of a call: which runtime, how many references. */
 #define FRONT_RUNTIME_SHIFT 4u
-#define FRONT_REF_SHIFT 10u
+#define FRONT_REF_SHIFT 11u
 #define FRONT_REF (UINT64_C(1) << FRONT_REF_SHIFT)
 #define FRONT_REF_MASK (FRONT_STATE_MASK & ~(FRONT_REF - 1))
 /* Client side. */
@@ -56,6 +56,7 @@
 #define FRONT_SERVER_OPEN UINT64_C(2) /* not finished; whoever clears it finishes */
 #define FRONT_SERVER_CANCELLED UINT64_C(4)
 #define FRONT_SERVER_RETAINED UINT64_C(8)
+#define FRONT_SERVER_ARRIVED (UINT64_C(1) << 10) /* its event is in the queue or was: a cancel sends another one */
 
 typedef struct front_slot {
   _Atomic uint64_t word;
@@ -90,9 +91,25 @@ static inline uint32_t front_word_refs(uint64_t word) { return (uint32_t)((word 
 
 /* Gives an object a slot whose word holds the kind and no state; 0 when the table is full. */
 FRONT_HIDDEN uint32_t front_slot_take(uint32_t kind, void *object);
+#define FRONT_GENERATION_MAX UINT32_MAX
+static inline uint32_t front_word_generation(uint64_t word) { return (uint32_t)(word >> 24); }
 /* Begins the next generation of an owned slot with the given state. False when the generations are used up: the caller takes
  * another slot, this one is retired. */
-FRONT_HIDDEN bool front_slot_renew(front_slot *slot, uint64_t state);
+static inline bool front_slot_renew(front_slot *slot, uint64_t state) {
+  uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+  if (FRONT_UNLIKELY(front_word_generation(word) == FRONT_GENERATION_MAX)) return false;
+  atomic_store_explicit(&slot->word, ((word & ~FRONT_STATE_MASK) + FRONT_STATE_MASK + 1) | state, memory_order_release);
+  return true;
+}
+/* front_handle_find where it must be fast. */
+static inline void *front_object_find(uint32_t kind, uint64_t handle) {
+  uint64_t word;
+  front_slot *slot = front_slot_find(kind, handle, &word);
+  if (FRONT_UNLIKELY(slot == NULL)) return NULL;
+  void *object = atomic_load_explicit(&slot->object, memory_order_acquire);
+  /* A slot that went to another object meanwhile has another word: the object is stored after the old word is dead. */
+  return FRONT_LIKELY(atomic_load_explicit(&slot->word, memory_order_acquire) == word) ? object : NULL;
+}
 
 /* ---- Texts and bytes ---------------------------------------------------------------------------------------------------- */
 
@@ -110,8 +127,12 @@ typedef struct front_bytes {
 /* Room for `size` bytes after the present ones; NULL when out of memory. The size is not changed. */
 FRONT_HIDDEN uint8_t *front_bytes_reserve(front_bytes *bytes, size_t size);
 FRONT_HIDDEN bool front_bytes_assign(front_bytes *bytes, const void *data, size_t size);
+FRONT_HIDDEN void front_bytes_free(front_bytes *bytes);
 /* Empties; frees what is larger than keep. */
-FRONT_HIDDEN void front_bytes_trim(front_bytes *bytes, size_t keep);
+static inline void front_bytes_trim(front_bytes *bytes, size_t keep) {
+  bytes->size = 0;
+  if (FRONT_UNLIKELY(bytes->capacity > keep)) front_bytes_free(bytes);
+}
 
 static inline bool front_str_equal(aimrt_rpc_str_t a, aimrt_rpc_str_t b) {
   return a.size == b.size && (a.data == b.data || a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
@@ -372,7 +393,7 @@ struct front_server_call {
   uint32_t index;
   uint32_t runtime; /* index */
   front_service *service; /* valid while the call is open */
-  uint64_t queue;         /* of the service, when the call arrived there */
+  uint64_t queue;         /* of the service, 0 = it has a handler */
   void *request_message;
   void *response_message;
   const aimrt_rpc_type_support_t *request_type; /* of messages that this side owns; NULL = none */
@@ -451,11 +472,35 @@ static inline uint64_t front_call_handle(const front_call *call) {
   return front_word_handle(atomic_load_explicit(&call->slot->word, memory_order_relaxed), call->index);
 }
 
-/* pool.c. A taken block has server word without state and client word with one reference, the starter's. NULL past the limit. */
-FRONT_HIDDEN front_call *front_call_take(front_thread *thread, uint32_t runtime, uint64_t state);
-FRONT_HIDDEN void front_call_give(front_thread *thread, front_call *call);
+/* pool.c */
+FRONT_HIDDEN bool front_calls_refill(front_thread *thread);
+FRONT_HIDDEN void front_calls_give_back(front_thread *thread);
+/* The generations of a slot are used up after 2^32 calls: the object moves to another slot. */
+FRONT_HIDDEN bool front_slot_move(uint32_t kind, void *object, front_slot **slot, uint32_t *index, uint64_t state);
+
+/* A block whose client word has the given state. NULL past the limit. */
+static inline front_call *front_call_take(front_thread *thread, uint32_t runtime, uint64_t state) {
+  if (FRONT_UNLIKELY(thread->calls == NULL) && !front_calls_refill(thread)) return NULL;
+  front_call *call = thread->calls;
+  state |= (uint64_t)runtime << FRONT_RUNTIME_SHIFT;
+  if (FRONT_UNLIKELY(!front_slot_renew(call->slot, state)) &&
+      !front_slot_move(AIMRT_RPC_KIND_CALL, call, &call->slot, &call->index, state))
+    return NULL;
+  thread->calls = call->next;
+  thread->call_count--;
+  call->runtime = runtime;
+  return call;
+}
+static inline void front_call_give(front_thread *thread, front_call *call) {
+  call->next = thread->calls;
+  thread->calls = call;
+  if (FRONT_UNLIKELY(++thread->call_count > FRONT_THREAD_CALLS)) front_calls_give_back(thread);
+}
 /* Begins the server side of a taken block. False when no slot is left. */
-FRONT_HIDDEN bool front_server_open(front_server_call *server, uint64_t state);
+static inline bool front_server_open(front_server_call *server, uint64_t state) {
+  return FRONT_LIKELY(front_slot_renew(server->slot, state)) ||
+         front_slot_move(AIMRT_RPC_KIND_SERVER_CALL, server, &server->slot, &server->index, state);
+}
 /* Calls fn for every block that was ever made. */
 FRONT_HIDDEN void front_call_each(void (*fn)(front_call *call, void *arg), void *arg);
 
@@ -486,6 +531,8 @@ FRONT_HIDDEN void front_dispatch(front_thread *thread, front_call *call, aimrt_r
 /* Completions that wait for an outer one run now: before this thread blocks. */
 FRONT_HIDDEN void front_run_deferred(front_thread *thread);
 FRONT_HIDDEN aimrt_rpc_str_t front_code_text(uint32_t code);
+/* Copied as a whole: two halves that are stored one by one cannot be forwarded to the copy into the outcome. */
+FRONT_HIDDEN extern const aimrt_rpc_str_t front_ok_text;
 
 /* codec.c: type support. */
 FRONT_HIDDEN bool front_types_init(front_types *types, const aimrt_rpc_type_support_t *request,

@@ -175,7 +175,7 @@ static bool make_calls(void) {
   return true;
 }
 
-static bool refill_calls(front_thread *thread) {
+bool front_calls_refill(front_thread *thread) {
   front_lock_acquire(&pool_lock);
   if (idle_calls == NULL) (void)make_calls();
   while (idle_calls != NULL && thread->call_count < REFILL) {
@@ -189,38 +189,7 @@ static bool refill_calls(front_thread *thread) {
   return thread->call_count != 0;
 }
 
-/* The generations of a slot are used up after 2^32 calls: the side moves to another slot. */
-static bool move_slot(uint32_t kind, void *object, front_slot **slot, uint32_t *index, uint64_t state) {
-  uint32_t fresh = front_slot_take(kind, object);
-  if (fresh == 0) return false;
-  *index = fresh;
-  *slot = front_slot_at(fresh);
-  return front_slot_renew(*slot, state);
-}
-
-front_call *front_call_take(front_thread *thread, uint32_t runtime, uint64_t state) {
-  if (FRONT_UNLIKELY(thread->calls == NULL) && !refill_calls(thread)) return NULL;
-  front_call *call = thread->calls;
-  uint64_t all = state | ((uint64_t)runtime << FRONT_RUNTIME_SHIFT);
-  if (FRONT_UNLIKELY(!front_slot_renew(call->slot, all)) && !move_slot(AIMRT_RPC_KIND_CALL, call, &call->slot, &call->index, all))
-    return NULL;
-  thread->calls = call->next;
-  thread->call_count--;
-  call->runtime = runtime;
-  return call;
-}
-
-bool front_server_open(front_server_call *server, uint64_t state) {
-  return FRONT_LIKELY(front_slot_renew(server->slot, state)) ||
-         move_slot(AIMRT_RPC_KIND_SERVER_CALL, server, &server->slot, &server->index, state);
-}
-
-void front_call_give(front_thread *thread, front_call *call) {
-  call->next = thread->calls;
-  thread->calls = call;
-  thread->call_count++;
-  if (FRONT_UNLIKELY(thread->call_count > FRONT_THREAD_CALLS)) give_back_calls(thread, FRONT_THREAD_CALLS / 2);
-}
+void front_calls_give_back(front_thread *thread) { give_back_calls(thread, FRONT_THREAD_CALLS / 2); }
 
 void front_call_each(void (*fn)(front_call *call, void *arg), void *arg) {
   uint32_t count = atomic_load_explicit(&call_slab_count, memory_order_acquire);
@@ -267,7 +236,7 @@ front_context *front_context_take(front_thread *thread) {
     if (context == NULL) return NULL;
   }
   if (!front_slot_renew(context->slot, FRONT_LIVE) &&
-      !move_slot(AIMRT_RPC_KIND_CONTEXT, context, &context->slot, &context->index, FRONT_LIVE)) {
+      !front_slot_move(AIMRT_RPC_KIND_CONTEXT, context, &context->slot, &context->index, FRONT_LIVE)) {
     front_context_give(thread, context);
     return NULL;
   }
@@ -307,12 +276,9 @@ bool front_bytes_assign(front_bytes *bytes, const void *data, size_t size) {
   return true;
 }
 
-void front_bytes_trim(front_bytes *bytes, size_t keep) {
-  bytes->size = 0;
-  if (FRONT_LIKELY(bytes->capacity <= keep)) return;
+void front_bytes_free(front_bytes *bytes) {
   free(bytes->data);
-  bytes->data = NULL;
-  bytes->capacity = 0;
+  *bytes = (front_bytes){NULL, 0, 0};
 }
 
 aimrt_rpc_str_t front_str_copy(const char *data, size_t size) {

@@ -151,18 +151,42 @@ static void refuse(front_server_call *server, uint32_t code) {
                             (aimrt_rpc_str_t){NULL, 0});
 }
 
+/* The caller holds a reference of the server side, which goes with the event. */
+static void push_cancelled(front_thread *thread, front_server_call *server, uint64_t handle) {
+  server->cancelled.kind = AIMRT_RPC_EVENT_CALL_CANCELLED;
+  server->cancelled.tag = server->arrived.tag;
+  server->cancelled.object = server;
+  server->cancelled_handle = handle;
+  if (!front_queue_push(server->queue, &server->cancelled, server->runtime)) front_server_unref(thread, server);
+}
+
+/* The starter holds the block, so the word stays this call's although another thread may have finished it already. A cancel that came
+ * before the mark is told here, one that comes after it tells itself: never before the arrival. */
+static void arrive(front_thread *thread, front_server_call *server) {
+  server->arrived.kind = AIMRT_RPC_EVENT_CALL_ARRIVED;
+  server->arrived.object = server;
+  if (!front_queue_push(server->queue, &server->arrived, server->runtime)) {
+    refuse(server, AIMRT_RPC_CODE_SVR_NOT_READY);
+    return;
+  }
+  uint64_t word = atomic_load_explicit(&server->slot->word, memory_order_acquire);
+  uint64_t wanted;
+  do {
+    if ((word & FRONT_SERVER_OPEN) == 0) return;
+    wanted = word | FRONT_SERVER_ARRIVED;
+    if ((word & FRONT_SERVER_CANCELLED) != 0) wanted += FRONT_REF;
+  } while (!front_word_swap(server->slot, &word, wanted));
+  if ((word & FRONT_SERVER_CANCELLED) != 0) push_cancelled(thread, server, front_word_handle(word, server->index));
+}
+
 void front_server_run(front_thread *thread, front_server_call *server) {
   front_service *service = server->service;
-  server->queue = service->queue;
   if (FRONT_UNLIKELY(front_guards_exiting())) {
     refuse(server, AIMRT_RPC_CODE_SVR_NOT_READY);
     return;
   }
-  if (service->queue != 0) {
-    server->arrived.kind = AIMRT_RPC_EVENT_CALL_ARRIVED;
-    server->arrived.tag = service->tag;
-    server->arrived.object = server;
-    if (!front_queue_push(service->queue, &server->arrived, server->runtime)) refuse(server, AIMRT_RPC_CODE_SVR_NOT_READY);
+  if (server->queue != 0) {
+    arrive(thread, server);
     return;
   }
   aimrt_rpc_request_t request = {.struct_size = (uint32_t)sizeof request,
@@ -426,18 +450,14 @@ uint8_t aimrt_rpc_call_cancelled(aimrt_rpc_call_t call) {
 }
 
 /* The caller has set CANCELLED and holds a reference, which goes. */
-static void tell_cancelled(front_thread *thread, front_server_call *server, uint64_t handle) {
+static void tell_cancelled(front_thread *thread, front_server_call *server, uint64_t handle, bool arrived) {
   front_on_cancel on_cancel = take_on_cancel(server);
   if (on_cancel.fn != NULL && !front_guards_exiting()) on_cancel.fn(on_cancel.user_data, handle);
   free_on_cancel(&on_cancel);
-  if (server->queue != 0) {
-    server->cancelled.kind = AIMRT_RPC_EVENT_CALL_CANCELLED;
-    server->cancelled.tag = server->arrived.tag;
-    server->cancelled.object = server;
-    server->cancelled_handle = handle;
-    if (front_queue_push(server->queue, &server->cancelled, server->runtime)) return;
-  }
-  front_server_unref(thread, server);
+  if (arrived)
+    push_cancelled(thread, server, handle);
+  else
+    front_server_unref(thread, server);
 }
 
 bool front_server_cancel(front_server_call *server, uint32_t runtime) {
@@ -448,7 +468,7 @@ bool front_server_cancel(front_server_call *server, uint32_t runtime) {
     if ((word & FRONT_SERVER_OPEN) == 0 || (word & FRONT_SERVER_CANCELLED) != 0) return false;
     if (((word >> FRONT_RUNTIME_SHIFT) & (FRONT_MAX_RUNTIMES - 1)) != runtime) return false;
   } while (!front_word_swap(server->slot, &word, (word | FRONT_SERVER_CANCELLED) + FRONT_REF));
-  tell_cancelled(thread, server, front_word_handle(word, server->index));
+  tell_cancelled(thread, server, front_word_handle(word, server->index), (word & FRONT_SERVER_ARRIVED) != 0);
   return true;
 }
 
@@ -563,7 +583,8 @@ front_server_call *front_serve(front_service *service, const front_serve_request
   call->kind = FRONT_ENTRY_ENGINE;
   call->ended_inline = false;
   server->service = service;
-  server->queue = 0;
+  server->queue = service->queue;
+  server->arrived.tag = service->tag;
   server->runtime = runtime->index;
   server->engine_token = request->engine_token;
   server->begun = false;

@@ -102,6 +102,7 @@ int main(void) {
   publish(cross, FRONT_ENTRY_LOCAL, raw_service);
   publish(typed, FRONT_ENTRY_LOCAL, native_service);
   context = new_context();
+  if (getenv("ONLY") != NULL) { method = front_method_handle(native); measure("direct", start_callback); _exit(0); }
   measure("floor: handler through a pointer", floor_call);
   method = front_method_handle(native);
   measure("direct native, callback, no context, no handle", start_callback);

@@ -15,7 +15,7 @@
 #define TEXT(literal) ((aimrt_rpc_str_t){(literal), sizeof(literal) - 1})
 
 static inline int text_is(aimrt_rpc_str_t got, const char *want) {
-  return got.size == strlen(want) && memcmp(got.data == NULL ? "" : got.data, want, got.size) == 0;
+  return got.size == strlen(want) && (got.size == 0 || memcmp(got.data, want, got.size) == 0);
 }
 #define CHECK_TEXT(got, want)                                                                                     \
   do {                                                                                                            \
