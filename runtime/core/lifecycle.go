@@ -39,6 +39,7 @@ func (r *Runtime) Initialize(ctx context.Context) error {
 		}
 		if err := m.run("initialize", m.options.Initialize); err != nil {
 			r.shutdown(ctx)
+			//lint:ignore ST1005 AimRT's text, which its users look for
 			return fail(ModuleRefused, fmt.Errorf("Init module '%s' failed.%w", m.Name(), because(err)))
 		}
 		r.initOrder = append(r.initOrder, m)

@@ -145,7 +145,7 @@ func TestManager_Levels_PerModule(t *testing.T) {
 	if stdout.String() != want {
 		t.Errorf("got %q", stdout.String())
 	}
-	if m.Module("plain") != m.Module("plain") || m.Module("plain").Name() != "plain" {
+	if first, again := m.Module("plain"), m.Module("plain"); first != again || first.Name() != "plain" {
 		t.Error("a name must give one Logger")
 	}
 	if err := m.SetLevel("plain", Error); err != nil || m.Levels()["plain"] != Error || m.Levels()["quiet"] != Off {

@@ -146,12 +146,6 @@ func (q *queue) takeDropped() (n uint64) {
 	return n
 }
 
-func (q *queue) isEmpty() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.records) == 0
-}
-
 // close refuses further records. What is queued can still be taken.
 func (q *queue) close() {
 	q.mu.Lock()

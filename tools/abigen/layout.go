@@ -129,11 +129,3 @@ func (h *header) layoutOf(s *structure) error {
 	s.size = (at + s.align - 1) / s.align * s.align
 	return nil
 }
-
-// scalar follows an alias to its integer type.
-func (h *header) scalar(base string) string {
-	if a := h.aliases[base]; a != nil && !a.opaque {
-		return a.base
-	}
-	return base
-}
