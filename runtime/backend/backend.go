@@ -91,3 +91,9 @@ type ReportSection struct{ Title, Text string }
 
 // Counted is implemented by a backend with figures for the statistics: names to numbers, for example open connections.
 type Counted interface{ Counts() map[string]int64 }
+
+// Listening is implemented by a backend that others can connect to.
+type Listening interface {
+	// Address is where it listens after Start, "127.0.0.1:50080"; empty when it does not.
+	Address() string
+}

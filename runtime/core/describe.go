@@ -161,13 +161,14 @@ func (r *Runtime) Statistics() ([]byte, error) {
 		Methods    []methodCounts              `json:"methods"`
 		Executors  []executorCounts            `json:"executors"`
 		Backends   map[string]map[string]int64 `json:"backends"`
+		Addresses  map[string]string           `json:"addresses"` // where backends listen
 		Goroutines int                         `json:"goroutines"`
 		Guarded    int64                       `json:"guarded_goroutines"`
 		HeapBytes  uint64                      `json:"heap_bytes"`
 		SystemByte uint64                      `json:"go_system_bytes"`
 		Panics     map[string]uint64           `json:"panics"`
 	}{State: r.State().String(), OpenCalls: clients, Served: served, Methods: []methodCounts{}, Executors: []executorCounts{},
-		Backends: map[string]map[string]int64{}, Goroutines: runtime.NumGoroutine(), Guarded: guard.Live(),
+		Backends: map[string]map[string]int64{}, Addresses: map[string]string{}, Goroutines: runtime.NumGoroutine(), Guarded: guard.Live(),
 		HeapBytes: memory.HeapAlloc, SystemByte: memory.Sys, Panics: guard.Panics()}
 	for _, s := range r.services.All() {
 		out.Methods = append(out.Methods, newMethodCounts(s.method, "server", &s.counts))
@@ -182,6 +183,9 @@ func (r *Runtime) Statistics() ([]byte, error) {
 		for _, b := range r.backends {
 			if counted, ok := b.backend.(backend.Counted); ok {
 				out.Backends[b.name] = maps.Clone(counted.Counts())
+			}
+			if address := r.Address(b.name); address != "" {
+				out.Addresses[b.name] = address
 			}
 		}
 	}

@@ -201,11 +201,7 @@ func (r *Runtime) Start(ctx context.Context) error {
 func (r *Runtime) startBackends(ctx context.Context) error {
 	for _, b := range r.backends {
 		if err := b.backend.Start(ctx); err != nil {
-			kind := IO
-			if len(config.Errors(err)) > 0 {
-				kind = Config
-			}
-			return fail(kind, fmt.Errorf("backend %q: %w", b.name, err))
+			return fail(IO, fmt.Errorf("backend %q: %w", b.name, err))
 		}
 	}
 	return nil

@@ -145,6 +145,18 @@ func (r *Runtime) Parameters() *parameter.Manager { return &r.parameters }
 // PassedKeys are the metadata keys that MergeContext copies; complete after Initialize.
 func (r *Runtime) PassedKeys() []string { return slices.Clone(r.passed) }
 
+// Address is where a backend listens, "127.0.0.1:50080"; empty when it does not listen or is not configured.
+func (r *Runtime) Address(name string) string {
+	if r.State() != Start {
+		return ""
+	}
+	b, _ := r.backend(name)
+	if l, ok := b.(backend.Listening); ok {
+		return l.Address()
+	}
+	return ""
+}
+
 // Clients lists the client methods in the order of registration.
 func (r *Runtime) Clients() []*Client { return r.clients.All() }
 

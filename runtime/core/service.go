@@ -51,7 +51,8 @@ func (s *Service) Method() *rpc.Method { return s.method }
 // Foreign of the options.
 func (s *Service) Foreign() any { return s.foreign }
 
-// HandlerFunc serves calls with bytes on the goroutine that brings them; the error's status is the outcome.
+// HandlerFunc serves calls with bytes on the goroutine that brings them; the error's status is the outcome. While it runs, a backend may be
+// unable to notice that the caller has gone; a handler that takes long does better as an rpc.Handler that finishes the call later.
 type HandlerFunc func(ctx context.Context, call *rpc.Call, request []byte) ([]byte, error)
 
 // Handle serves one call.
