@@ -149,7 +149,8 @@ func (r *runtimeObject) shutDownSoon() {
 	if r.gone || inWait || state == core.PreInit || state == core.Init {
 		return // before start: the start sees the request
 	}
-	if C.front_runtime_claim_shutdown(r.front) == 0 {
+	// The event may be an older runtime's that had the same index.
+	if C.front_runtime_shutdown_requested(r.front) == 0 || C.front_runtime_claim_shutdown(r.front) == 0 {
 		return
 	}
 	guard.Go("capi: shutdown", func() {
