@@ -25,7 +25,9 @@ namespace detail {
 template <class Rep, class Period>
 std::uint64_t to_ns(std::chrono::duration<Rep, Period> span) noexcept {
   if (span <= span.zero()) return 0;
-  if (span >= std::chrono::nanoseconds::max()) return UINT64_MAX;
+  // In seconds of a double: the integers of a long duration would overflow in nanoseconds.
+  using seconds = std::chrono::duration<double>;
+  if (seconds(span) >= seconds(std::chrono::nanoseconds::max())) return UINT64_MAX;
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(span).count());
 }
 

@@ -25,7 +25,8 @@ namespace aimrt_rpc {
 
 struct service_options {
   bool non_blocking = false;   // the handler never blocks: it may run on the thread that read the request
-  executor run_on;             // run the handler there instead of a thread of the pool
+  executor run_on;             // calls from other processes run there instead of on a thread of the pool; calls inside the
+                               // process run on the caller's thread
   std::vector<std::string_view> serializations;  // of raw bytes, the first is the default; none = any, default "pb"
   bytes_view descriptor;       // serialized FileDescriptorSet for reflection
 };

@@ -68,10 +68,15 @@ struct pool_thread_guard {
   }
 };
 
+// Must be called before a thread keeps its first block.
+inline void pool_guard_thread() noexcept {
+  static thread_local pool_thread_guard guard;
+  static_cast<void>(guard);
+}
+
 inline void *pool_refill() noexcept {
   if (!thread_pool.closed) {
-    static thread_local pool_thread_guard guard;
-    static_cast<void>(guard);
+    pool_guard_thread();
     const std::lock_guard<std::mutex> lock(shared_pool.mutex);
     while (shared_pool.head != nullptr && thread_pool.count < pool_batch) {
       pool_block *block = shared_pool.head;
@@ -104,6 +109,7 @@ inline void pool_give(void *memory) noexcept {
     ::operator delete(memory);
     return;
   }
+  if (thread_pool.head == nullptr) pool_guard_thread();
   auto *block = static_cast<pool_block *>(memory);
   block->next = thread_pool.head;
   thread_pool.head = block;
