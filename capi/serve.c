@@ -146,7 +146,9 @@ void front_server_unref(front_thread *thread, front_server_call *server) {
 
 /* ---- Handler ------------------------------------------------------------------------------------------------------------ */
 
+/* Ends a call that no handler has seen, so that nobody uses its messages. */
 static void refuse(front_server_call *server, uint32_t code) {
+  front_server_drop_messages(server);
   (void)front_server_finish(server, front_server_handle(server), &(front_result){.code = code}, (aimrt_rpc_bytes_t){NULL, 0},
                             (aimrt_rpc_str_t){NULL, 0});
 }
@@ -247,7 +249,7 @@ static aimrt_rpc_result_t finish_local(front_thread *thread, front_server_call *
                                        aimrt_rpc_bytes_t response, aimrt_rpc_str_t serialization) {
   front_call *call = front_server_block(server);
   front_result failed = {.code = AIMRT_RPC_CODE_SVR_SERIALIZATION_FAILED};
-  if (server->service->types.response != NULL) {
+  if (server->service->types.response != NULL && server->response_message != NULL) {
     serialization = server->serialization;
     if (!encode_answer(server, &response)) result = &failed;
   }
