@@ -129,7 +129,7 @@ func (c *copier) text(s *C.aimrt_rpc_str_t) string {
 
 // complete tells C how a call ended.
 func complete(id uint64, status rpc.Status, response rpc.Payload, call *rpc.Call) {
-	var b block
+	b := newBlock()
 	o := C.front_engine_outcome{code: C.uint32_t(status.Code()), flags: 0}
 	data := responseBytes(&o, &status, response)
 	native := status.Native()

@@ -70,5 +70,11 @@ func classify(err error) (C.aimrt_rpc_result_t, []rpc.Detail) {
 	if errors.As(err, &f) {
 		return f.result, nil
 	}
-	return results[core.KindOf(err)], core.Details(err)
+	details := core.Details(err)
+	for i := range details {
+		if details[i].Key == "path" {
+			details[i].Key = "option" // the header's word
+		}
+	}
+	return results[core.KindOf(err)], details
 }

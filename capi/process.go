@@ -7,6 +7,7 @@ package main
 import "C"
 
 import (
+	"fmt"
 	"os"
 	"sync"
 	"syscall"
@@ -39,6 +40,7 @@ func (p *housekeeping) enter() error {
 		return nil
 	}
 	C.front_guards_install_exit_hook()
+	guard.SetReport(reportPanic)
 	fd := C.front_guards_signal_fd()
 	if fd < 0 {
 		return failf(C.AIMRT_RPC_RESULT_IO, "the system gives no event descriptor")
@@ -106,4 +108,16 @@ func readEvents(file *os.File) {
 			return true
 		})
 	}
+}
+
+// reportPanic logs a contained panic in every runtime; its stack comes with the first of a place.
+func reportPanic(place string, value any, stack []byte) {
+	runtimes.Range(func(_ uint64, r *runtimeObject) bool {
+		if stack == nil {
+			r.logger().Error("a panic was contained again", "place", place, "panic", fmt.Sprint(value))
+		} else {
+			r.logger().Error("a panic was contained", "place", place, "panic", fmt.Sprint(value), "stack", string(stack))
+		}
+		return true
+	})
 }

@@ -64,7 +64,7 @@ func (f *foreignService) Handle(_ context.Context, call *rpc.Call) {
 		call.Finish(status, rpc.Payload{})
 		return
 	}
-	var b block
+	b := newBlock()
 	r.serialization_size = b.add(serialization(call))
 	sizes := addServerPairs(&b, call)
 	r.pair_count = C.uint32_t(len(sizes) / 2)

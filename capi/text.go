@@ -54,8 +54,14 @@ func buffer(out *C.aimrt_rpc_buffer_t, data []byte) error {
 	return nil
 }
 
+// blockBytes is the room a block begins with; the texts of most calls fit.
+const blockBytes = 512
+
 // block collects texts one after the other, as the structs of front.h want them.
 type block struct{ data []byte }
+
+// newBlock makes a block with room.
+func newBlock() block { return block{make([]byte, 0, blockBytes)} }
 
 // add appends a text and gives its size.
 func (b *block) add(s string) C.uint32_t {

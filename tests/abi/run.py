@@ -16,7 +16,7 @@ import subprocess
 import sys
 import types
 from pathlib import Path
-from typing import Callable, Dict, List
+from typing import Callable, Dict, List, Optional, Sequence
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -45,12 +45,12 @@ def check(condition: bool, text: str) -> None:
 
 
 def command(
-    arguments: List[str], environment: Dict[str, str] = {}, limit_s: int = RUN_LIMIT_S
+    arguments: Sequence[str], environment: Optional[Dict[str, str]] = None, limit_s: int = RUN_LIMIT_S
 ) -> "subprocess.CompletedProcess[str]":
     """Runs a program; one that hangs is ended and counts as failed."""
     try:
         return subprocess.run(
-            arguments, capture_output=True, text=True, errors="replace", timeout=limit_s, env={**os.environ, **environment}
+            arguments, capture_output=True, text=True, errors="replace", timeout=limit_s, env={**os.environ, **(environment or {})}
         )
     except subprocess.TimeoutExpired as late:
         return subprocess.CompletedProcess(arguments, -1, str(late.stdout or ""), f"did not end within {limit_s} s\n{late.stderr!r}\n")
@@ -66,7 +66,7 @@ def build(target: str, sources: List[str], language: str = "c11", link: bool = T
     return out
 
 
-def run(program: Path, arguments: List[str] = [], limit_s: int = RUN_LIMIT_S) -> str:
+def run(program: Path, arguments: Sequence[str] = (), limit_s: int = RUN_LIMIT_S) -> str:
     """Runs a test program and adds up what it counted."""
     global passed, failed
     result = command([str(program), *arguments], limit_s=limit_s)
@@ -171,6 +171,11 @@ def test_engine() -> None:
     run(build("engine", [str(HERE / "engine.c")]))
 
 
+def test_life() -> None:
+    """Who runs the shutdown, queues, executors, log, reload, limits."""
+    run(world_program("life"))
+
+
 def test_forked() -> None:
     """In a child of fork() every function answers FORKED and none hangs."""
     run(world_program("forked", "hostile_gen.c"))
@@ -214,7 +219,10 @@ def main() -> int:
     for name in names:
         before = (passed, failed)
         TESTS[name]()
-        print(f"  {'ok    ' if failed == before[1] else 'FAILED'} {name}: {passed - before[0]} checks, {failed - before[1]} failed", flush=True)
+        print(
+            f"  {'ok    ' if failed == before[1] else 'FAILED'} {name}: {passed - before[0]} checks, {failed - before[1]} failed",
+            flush=True,
+        )
     print(f"abi: {passed} passed, {failed} failed")
     return 0 if failed == 0 else 1
 
