@@ -59,9 +59,10 @@ func typesOf(t *C.aimrt_rpc_type_support_t, raw []string) rpc.TypeSupport {
 func onHandle(place string, h C.aimrt_rpc_handle_t, errorOut *C.aimrt_rpc_error_t, work func(m *moduleObject) error) C.aimrt_rpc_result_t {
 	return result(place, errorOut, func() error {
 		m, ok := moduleObjects.Get(uint64(C.front_go_id(C.AIMRT_RPC_KIND_RPC_HANDLE, C.uint64_t(h))))
-		if !ok {
+		if !ok || !m.runtime.users.enter() {
 			return stale("rpc", uint64(h))
 		}
+		defer m.runtime.users.leave()
 		return work(m)
 	})
 }
@@ -89,7 +90,7 @@ func (m *moduleObject) registerService(o *C.aimrt_rpc_service_options_t) (*forei
 		return nil, stale("executor", uint64(o.executor))
 	}
 	raw := texts(o.serializations, o.serialization_count)
-	s := &foreignService{}
+	s := &foreignService{runtime: m.runtime}
 	served, err := m.core.RegisterService(core.ServiceOptions{
 		Name: text(&o.name), Shape: rpc.Shape(o.shape), Request: typesOf(o.request_type, raw), Response: typesOf(o.response_type, raw),
 		Descriptor: bytesOf(&o.descriptor), Handler: s, Foreign: s,

@@ -43,6 +43,10 @@ func onModule(place string, h C.aimrt_rpc_module_t, errorOut *C.aimrt_rpc_error_
 		if err != nil {
 			return err
 		}
+		if !m.runtime.users.enter() {
+			return stale("module", uint64(h))
+		}
+		defer m.runtime.users.leave()
 		return work(m)
 	})
 }
@@ -136,12 +140,11 @@ func (r *runtimeObject) mirrorModules() {
 
 // mirrorLogLevels gives C the levels as they are now.
 func (r *runtimeObject) mirrorLogLevels() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.gone {
+	if !r.users.enter() {
 		return
 	}
-	for _, m := range r.modules {
+	defer r.users.leave()
+	for _, m := range r.moduleList() {
 		C.front_module_set_log_level(m.front, C.uint32_t(m.core.LogLevel()))
 	}
 }

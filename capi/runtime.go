@@ -28,6 +28,7 @@ type runtimeObject struct {
 	front *C.front_runtime
 	index uint32
 	sink  *logSink
+	users users // of the C objects
 
 	mu        sync.Mutex // guards what follows
 	modules   []*moduleObject
@@ -37,7 +38,6 @@ type runtimeObject struct {
 	pool      *threads
 	flags     uint32
 	released  bool // somebody releases it
-	gone      bool // the C objects must not be used any more
 }
 
 // findRuntime gives the object of a handle.
@@ -55,6 +55,10 @@ func onRuntime(place string, h C.aimrt_rpc_runtime_t, errorOut *C.aimrt_rpc_erro
 		if err != nil {
 			return err
 		}
+		if !r.users.enter() {
+			return stale("runtime", uint64(h))
+		}
+		defer r.users.leave()
 		return work(r)
 	})
 }
@@ -142,11 +146,15 @@ func (r *runtimeObject) setFlags(flags uint32) {
 
 // shutDownSoon runs the shutdown that somebody asked for, unless a waiting thread of the host does it.
 func (r *runtimeObject) shutDownSoon() {
+	if !r.users.enter() {
+		return
+	}
+	defer r.users.leave()
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	inWait := r.flags&C.AIMRT_RPC_START_SHUTDOWN_IN_WAIT != 0
+	r.mu.Unlock()
 	state := r.core.State()
-	if r.gone || inWait || state == core.PreInit || state == core.Init {
+	if inWait || state == core.PreInit || state == core.Init {
 		return // before start: the start sees the request
 	}
 	// The event may be an older runtime's that had the same index.
@@ -284,9 +292,7 @@ func (r *runtimeObject) executorList() []*threads {
 
 // free gives back what C holds for the runtime. It has shut down, and nobody finds it any more.
 func (r *runtimeObject) free() {
-	r.mu.Lock()
-	r.gone = true
-	r.mu.Unlock()
+	r.users.close()
 	for _, id := range r.methods {
 		clientMethods.Take(id)
 	}

@@ -20,8 +20,9 @@ var servedCalls handle.Table[*servedCall]
 
 // foreignService is a method that a foreign module serves, as the model's handler.
 type foreignService struct {
-	method *rpc.Method
-	front  *C.front_service
+	runtime *runtimeObject
+	method  *rpc.Method
+	front   *C.front_service
 }
 
 // servedCall is one call in a foreign handler. C's reference is given back when the last user is gone: the call itself, or a cancel that
@@ -70,7 +71,12 @@ func (f *foreignService) Handle(_ context.Context, call *rpc.Call) {
 	r.pair_count = C.uint32_t(len(sizes) / 2)
 	r.size = C.uint64_t(len(data))
 	if call.Backend == "local" {
-		r.flags |= C.FRONT_SERVE_INLINE
+		r.flags |= C.FRONT_SERVE_INLINE // the caller's open call keeps the C objects, however long the handler takes
+	} else if f.runtime.users.enter() {
+		defer f.runtime.users.leave()
+	} else {
+		call.Finish(rpc.StatusOfCode(rpc.CodeSvrNotReady), rpc.Payload{})
+		return
 	}
 	token := servedCalls.Add(s)
 	r.engine_token = C.uint64_t(token)
