@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import os
 import socket
 import subprocess
 import sys
@@ -69,11 +70,31 @@ def live():
     """Counts live handles by kind and objects lent to C, after everything unreachable is collected."""
     gc.collect()
     counts = {kind: lib.aimrt_rpc_live_count(getattr(_abi, f"AIMRT_RPC_KIND_{kind}")) for kind in KINDS}
-    return {**counts, "lent objects": _core.lent_count()}
+    return {**counts, "lent objects": _core.lent_count(), "descriptors": len(os.listdir("/proc/self/fd")), "threads": named_threads()}
+
+
+def named_threads():
+    """Counts the executor threads of the library, which carry the executors' names. (Go keeps idle threads of its own.)"""
+    found = 0
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            name = (task / "comm").read_text().strip()
+        except OSError:  # it ended meanwhile
+            continue
+        found += name.split(".")[0] in ("work", "simple", "strand", "aimrt_handlers") or name.startswith("aimrt_ha")
+    return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def what_stays():
+    """Makes what the library keeps for the life of the process: its eventfd and Go's network poller."""
+    with aimrt_rpc.Runtime(config_text=LOCAL) as first:
+        first.initialize()
+        first.start()
 
 
 @pytest.fixture(autouse=True)
-def nothing_leaks():
+def nothing_leaks(what_stays):
     """Every test gives back all handles and all objects it lent to C."""
     before = live()
     yield
