@@ -433,7 +433,7 @@ typedef struct aimrt_rpc_module_options_t {
    NULL, NULL, NULL, NULL, NULL}
 
 /* Creates a module. Before initialize its callbacks take part in the life cycle; after initialize and before start it is a module
- * without a life cycle (callbacks must be NULL).
+ * without a life cycle (callbacks must be NULL). On failure user_data stays with the caller.
  * Params: runtime [in, borrowed]; options [in, borrowed]; module_out [out, owned] released with its runtime or by
  *   aimrt_rpc_module_release; error [out, owned] nullable.
  * Returns: OK; INVALID_HANDLE; INVALID_ARGUMENT; INVALID_STATE from START on; ALREADY_EXISTS for a name in use; FORKED.
@@ -755,14 +755,16 @@ typedef struct aimrt_rpc_service_options_t {
   aimrt_rpc_free_fn user_data_free;                 /* called when the service is gone and no handler runs */
   aimrt_rpc_queue_t queue;                          /* deliver AIMRT_RPC_EVENT_CALL_ARRIVED here instead of calling handler */
   uint64_t tag;                                     /* tag of those events */
-  aimrt_rpc_executor_t executor;                    /* run the handler there; 0 = see aimrt_rpc_handler_fn */
+  aimrt_rpc_executor_t executor;                    /* run the handler of calls from other processes there; 0 = see
+                                                       aimrt_rpc_handler_fn */
 } aimrt_rpc_service_options_t;
 
 #define AIMRT_RPC_SERVICE_OPTIONS_INIT                                                                                        \
   {(uint32_t)sizeof(aimrt_rpc_service_options_t), 0u, 0u, 0u, {NULL, 0}, NULL, NULL, NULL, 0, {NULL, 0},                      \
    NULL, NULL, NULL, 0u, 0u, 0u}
 
-/* Registers a method this module serves. In state INIT only (inside initialize, or between initialize and start).
+/* Registers a method this module serves. In state INIT only (inside initialize, or between initialize and start). On failure
+ * user_data stays with the caller.
  * Params: handle [in, borrowed]; options [in, borrowed]; service_out [out] nullable, owned by the runtime; error [out, owned] nullable.
  * Returns: OK; INVALID_HANDLE; INVALID_ARGUMENT; INVALID_STATE; ALREADY_EXISTS when this module serves the name already;
  *   UNSUPPORTED for a shape; CONFIG when a rule names a filter or backend that cannot serve it; FORKED.
@@ -919,7 +921,8 @@ AIMRT_RPC_API uint8_t aimrt_rpc_call_cancelled(aimrt_rpc_call_t call);
 /* Comes once when a call being served is cancelled, on any thread; must not block. Not called when the call ends in another way. */
 typedef void (*aimrt_rpc_call_cancelled_fn)(void *user_data, aimrt_rpc_call_t call);
 
-/* Sets what to call when a call being served is cancelled; comes at once, inside, when it is cancelled already.
+/* Sets what to call when a call being served is cancelled; comes at once, inside, when it is cancelled already. On failure user_data
+ * stays with the caller.
  * Params: call [in, borrowed]; cancelled [in] NULL removes it; user_data [in]; user_data_free [in] nullable, called when the callback
  *   can no longer come; error [out, owned] nullable.
  * Returns: OK; INVALID_HANDLE; FORKED.
@@ -932,7 +935,7 @@ AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_call_on_cancel(aimrt_rpc_call_t call,
 
 #define AIMRT_RPC_EVENT_CALL_FINISHED 1u /* call = the client call; code, message, payload = its outcome */
 #define AIMRT_RPC_EVENT_CALL_ARRIVED 2u  /* call = the server call to finish; payload, response = the request */
-#define AIMRT_RPC_EVENT_CALL_CANCELLED 3u /* call = a server call that arrived here and that nobody waits for any more */
+#define AIMRT_RPC_EVENT_CALL_CANCELLED 3u /* call = a server call that arrived here and that nobody waits for any more; borrowed */
 #define AIMRT_RPC_EVENT_SHUTDOWN 4u      /* tag = the runtime; the last event of that runtime */
 #define AIMRT_RPC_EVENT_WAKE 5u          /* aimrt_rpc_queue_wake was called */
 
@@ -941,7 +944,7 @@ typedef struct aimrt_rpc_event_t {
   uint32_t kind;                 /* AIMRT_RPC_EVENT_* */
   aimrt_rpc_code_t code;
   uint64_t tag;
-  aimrt_rpc_call_t call;         /* owned by the receiver: aimrt_rpc_call_release, or aimrt_rpc_call_finish */
+  aimrt_rpc_call_t call;         /* owned by the receiver: aimrt_rpc_call_release when finished, _finish when arrived */
   aimrt_rpc_str_t message;
   aimrt_rpc_payload_t payload;
   void *response;
