@@ -11,9 +11,9 @@
 #include <sched.h>
 #include <stdlib.h>
 
-#if __has_include(<linux/membarrier.h>)
-#include <linux/membarrier.h>
-#endif
+/* The numbers of <linux/membarrier.h>, which old systems lack; an old kernel refuses the registration. */
+#define MEMBARRIER_PRIVATE_EXPEDITED 8
+#define MEMBARRIER_REGISTER_PRIVATE_EXPEDITED 16
 
 #define CALLS_PER_SLAB 16u
 #define REFILL 16u
@@ -91,11 +91,7 @@ static void end_thread(void *value) {
 
 static void prepare(void) {
   thread_end_ready = pthread_key_create(&thread_end, end_thread) == 0;
-#if defined(SYS_membarrier) && defined(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
-  front_read_needs_fence = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) != 0;
-#else
-  front_read_needs_fence = 1;
-#endif
+  front_read_needs_fence = syscall(SYS_membarrier, MEMBARRIER_REGISTER_PRIVATE_EXPEDITED, 0, 0) != 0;
 }
 
 front_thread *front_thread_join(void) {
@@ -121,9 +117,7 @@ front_thread *front_thread_join(void) {
 
 void front_read_wait(void) {
   (void)pthread_once(&once, prepare);
-#if defined(SYS_membarrier) && defined(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
-  if (front_read_needs_fence == 0) (void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
-#endif
+  if (front_read_needs_fence == 0) (void)syscall(SYS_membarrier, MEMBARRIER_PRIVATE_EXPEDITED, 0, 0);
   front_thread *own = front_thread_current;
   for (front_thread *thread = atomic_load_explicit(&all_threads, memory_order_seq_cst); thread != NULL; thread = thread->next) {
     if (thread == own) continue;

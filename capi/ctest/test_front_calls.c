@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "front_fixture.h"
 
+#include "objects.h"
 #include "timer.h"
 
 #define OK(expression) CHECK_EQUAL((expression), AIMRT_RPC_RESULT_OK)
@@ -756,7 +757,7 @@ static void *call_until_stopped(void *arg) {
   return NULL;
 }
 
-static void entries_change_under_running_calls(void) {
+static void change_entries(void) {
   fixture_begin();
   front_service *service = make_service(fix.server, "pb:/t.S/M", NULL, echo_handler, NULL);
   front_method *method = make_method(fix.client, "pb:/t.S/M", NULL);
@@ -776,6 +777,16 @@ static void entries_change_under_running_calls(void) {
   atomic_store(&stop_calling, 1);
   for (int i = 0; i < CALLERS; i++) CHECK_EQUAL(pthread_join(callers[i], NULL), 0);
   fixture_end();
+}
+
+/* Where the kernel has membarrier, and where it has not. */
+static void entries_change_under_running_calls(void) {
+  uint32_t needs_fence = front_read_needs_fence;
+  printf("membarrier: %s\n", needs_fence == 0 ? "yes" : "no");
+  change_entries();
+  front_read_needs_fence = 1;
+  change_entries();
+  front_read_needs_fence = needs_fence;
 }
 
 /* ---- Races between the ways a call can end ------------------------------------------------------------------------------ */
