@@ -1,8 +1,12 @@
 /* Calls that Go carries out: a filter in the rule sends them through the engine. Bytes and native messages, one package and two, timeout,
  * cancel, addresses, shutdown with open calls.
  * SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "check.h"
 
@@ -13,6 +17,16 @@
   "    backends: [{type: local}]\n"                                                                                          \
   "    clients_options: [{func_name: '(.*)', enable_backends: [local], enable_filters: [debug_log]}]\n"                      \
   "    servers_options: [{func_name: '(.*)', enable_backends: [local]}]\n"
+
+/* The same over a socket of this machine; the port is filled in. */
+#define HTTP_CONFIG                                                                                                          \
+  "aimrt:\n"                                                                                                                 \
+  "  log: {core_lvl: Off, backends: []}\n"                                                                                   \
+  "  plugin: {plugins: [{name: net_plugin, options: {thread_num: 2, http_options: {listen_ip: 127.0.0.1, listen_port: %u}}}]}\n" \
+  "  rpc:\n"                                                                                                                 \
+  "    backends: [{type: http, options: {clients_options: [{func_name: '(.*)', server_url: 'http://127.0.0.1:%u'}]}}]\n"      \
+  "    clients_options: [{func_name: '(.*)', enable_backends: [http]}]\n"                                                    \
+  "    servers_options: [{func_name: '(.*)', enable_backends: [http]}]\n"
 
 #define RAW "pb:/engine.Raw/Call"
 #define NATIVE "num:/engine.Native/Call"
@@ -62,7 +76,7 @@ static uint8_t number_deserialize(void *user_data, aimrt_rpc_str_t serialization
   return 1;
 }
 
-static const aimrt_rpc_str_t number_serializations[] = {{"num", 3}};
+static const aimrt_rpc_str_t number_serializations[] = {{"pb", 2}};
 static const aimrt_rpc_type_support_t number_type = {
     .struct_size = sizeof(aimrt_rpc_type_support_t),
     .name = {"num:Number", 10},
@@ -95,7 +109,9 @@ static void serve_raw(void *user_data, aimrt_rpc_call_t call, const aimrt_rpc_re
   CHECK(name.size == strlen(RAW) && memcmp(name.data, RAW, name.size) == 0, "function name %.*s", (int)name.size, name.data);
   aimrt_rpc_str_t user = aimrt_rpc_context_get(context, check_str("user"));
   CHECK(user.size == 2, "the caller's metadata: %.*s", (int)user.size, user.data);
-  CHECK(aimrt_rpc_context_get(context, check_str("aimrt-from_module")).size > 0, "from_module");
+  aimrt_rpc_str_t backend = aimrt_rpc_context_get(context, check_str("aimrt-backend"));
+  int local = backend.size == 5 && memcmp(backend.data, "local", 5) == 0;
+  CHECK((aimrt_rpc_context_get(context, check_str("aimrt-from_module")).size > 0) == local, "from_module");
   CHECK(aimrt_rpc_call_finish(call, NULL, &request->payload, NULL) == AIMRT_RPC_RESULT_OK, "finish");
 }
 
@@ -169,11 +185,11 @@ static aimrt_rpc_method_t add_client(aimrt_rpc_handle_t rpc, const char *name, c
   return method;
 }
 
-static setup begin(const char *server_package, const char *client_package) {
+static setup begin(const char *config, const char *server_package, const char *client_package) {
   aimrt_rpc_error_t error = 0;
   setup s = {0};
   aimrt_rpc_runtime_options_t options = AIMRT_RPC_RUNTIME_OPTIONS_INIT;
-  options.config_text = check_str(CONFIG);
+  options.config_text = check_str(config);
   CHECK_RESULT(aimrt_rpc_runtime_create(&options, &s.runtime, &error), AIMRT_RPC_RESULT_OK, error);
   CHECK_RESULT(aimrt_rpc_runtime_initialize(s.runtime, &error), AIMRT_RPC_RESULT_OK, error);
   aimrt_rpc_handle_t server = module_of(s.runtime, "server", server_package);
@@ -200,6 +216,8 @@ static aimrt_rpc_context_t context_with(const char *key, const char *value, uint
   return context;
 }
 
+static const char *expected_backend = "local";
+
 static void check_raw(const setup *s, size_t size) {
   aimrt_rpc_error_t error = 0;
   uint8_t *bytes = malloc(size + 1);
@@ -216,7 +234,7 @@ static void check_raw(const setup *s, size_t size) {
   CHECK(outcome.response.bytes.size == size && (size == 0 || memcmp(outcome.response.bytes.data, bytes, size) == 0), "%zu bytes back",
         outcome.response.bytes.size);
   aimrt_rpc_str_t backend = aimrt_rpc_context_get(options.context, check_str("aimrt-backend"));
-  CHECK(backend.size == 5 && memcmp(backend.data, "local", 5) == 0, "backend %.*s", (int)backend.size, backend.data);
+  CHECK(backend.size == strlen(expected_backend) && memcmp(backend.data, expected_backend, backend.size) == 0, "backend %.*s", (int)backend.size, backend.data);
   CHECK(aimrt_rpc_context_timeout_ns(options.context) == 5 * SECOND, "timeout written back: %llu",
         (unsigned long long)aimrt_rpc_context_timeout_ns(options.context));
   aimrt_rpc_call_release(call);
@@ -327,7 +345,7 @@ static void *call_much(void *arg) {
 
 static void run(const char *server_package, const char *client_package) {
   int same = strcmp(server_package, client_package) == 0;
-  setup s = begin(server_package, client_package);
+  setup s = begin(CONFIG, server_package, client_package);
   check_raw(&s, 0);
   check_raw(&s, 1000);
   check_raw(&s, 2 << 20);
@@ -351,7 +369,49 @@ static void run(const char *server_package, const char *client_package) {
         (unsigned long long)aimrt_rpc_live_count(AIMRT_RPC_KIND_ANY));
 }
 
+/* A port that was free a moment ago. */
+static unsigned free_port(void) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof address;
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  CHECK(bind(fd, (struct sockaddr *)&address, size) == 0 && getsockname(fd, (struct sockaddr *)&address, &size) == 0, "no free port");
+  close(fd);
+  return ntohs(address.sin_port);
+}
+
+/* The handlers run on the library's pool, and nothing is shared with the caller. */
+static void run_http(void) {
+  char config[2048];
+  unsigned port = free_port();
+  snprintf(config, sizeof config, HTTP_CONFIG, port, port);
+  expected_backend = "http";
+  setup s = begin(config, "one", "one");
+  check_raw(&s, 0);
+  check_raw(&s, 1000);
+  check_raw(&s, 2 << 20);
+  check_native(&s, 0);
+  pthread_t threads[4];
+  for (int i = 0; i < 4; i++) CHECK(pthread_create(&threads[i], NULL, call_much, &s) == 0, "thread");
+  for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+  aimrt_rpc_error_t error = 0;
+  aimrt_rpc_call_options_t options = AIMRT_RPC_CALL_OPTIONS_INIT;
+  options.context = context_with(NULL, NULL, SECOND / 20);
+  aimrt_rpc_code_t code = 0;
+  aimrt_rpc_call_t call = 0;
+  CHECK_RESULT(aimrt_rpc_call_invoke(s.hold, &options, &code, &call, &error), AIMRT_RPC_RESULT_OK, error);
+  CHECK(code == AIMRT_RPC_CODE_CLI_UNKNOWN, "code %u, which is AimRT's for a timeout over http", code);
+  aimrt_rpc_call_release(call);
+  aimrt_rpc_context_release(options.context);
+  (void)aimrt_rpc_call_finish(wait_held(), NULL, NULL, NULL); /* the server may not know yet that nobody waits */
+  check_open_at_shutdown(&s);
+  CHECK(atomic_load(&numbers) == 0, "%d native messages are left", atomic_load(&numbers));
+  CHECK(aimrt_rpc_live_count(AIMRT_RPC_KIND_ANY) == 0, "%llu handles are left",
+        (unsigned long long)aimrt_rpc_live_count(AIMRT_RPC_KIND_ANY));
+}
+
 int main(void) {
+  run_http();
+  expected_backend = "local";
   run("one", "one");
   run("one", "other");
   return check_end("engine");
