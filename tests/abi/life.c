@@ -499,6 +499,9 @@ static void check_many_runtimes(void) {
     world w;
     CHECK(world_make(&w), "world %d", i);
     (void)aimrt_rpc_call_finish(w.live[AIMRT_RPC_KIND_SERVER_CALL], NULL, NULL, NULL);
+    /* The shutdown event of the runtime before must not reach this one. */
+    CHECK_RESULT(aimrt_rpc_runtime_wait(w.live[AIMRT_RPC_KIND_RUNTIME], SECOND / 200, &error), AIMRT_RPC_RESULT_TIMEOUT, error);
+    CHECK(aimrt_rpc_runtime_state(w.live[AIMRT_RPC_KIND_RUNTIME]) == AIMRT_RPC_STATE_START, "a new runtime shuts down by itself");
     world_end(&w);
   }
   aimrt_rpc_memory_limit_set(64 << 20);

@@ -176,6 +176,13 @@ def test_life() -> None:
     run(world_program("life"))
 
 
+def test_leave() -> None:
+    """The host exits while threads call."""
+    program = world_program("leave")
+    for _ in range(30):
+        run(program)
+
+
 def test_forked() -> None:
     """In a child of fork() every function answers FORKED and none hangs."""
     run(world_program("forked", "hostile_gen.c"))
