@@ -11,7 +11,6 @@ import (
 	nethttp "net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -339,32 +338,76 @@ func TestInvoke_TenThousandInFlight_AreBounded(t *testing.T) {
 	}
 }
 
+// The connections of a server that is gone leave the pool, and the calls after its return use new ones.
 func TestInvoke_ServerRestarts_NextCallsSucceed(t *testing.T) {
 	testx.NoLeaks(t)
+	const pooled = 8
+	held := make(chan *rpc.Call, pooled)
+	hold := func(_ context.Context, call *rpc.Call) { held <- call }
 	m := newMethod(t, function, nil, nil)
-	server, address := serveAt(t, "", m, echo)
+	server, address := serveAt(t, "", m, hold)
 	client := clientOf(t, m, address, "")
+	_, port, _ := net.SplitHostPort(address)
+	atRest := guard.Live() - 1 // without the server's accept loop
 	for round := range 5 {
-		var group sync.WaitGroup
-		for range 8 { // several connections in the pool
-			group.Add(1)
-			guard.Go("test", func() {
-				defer group.Done()
-				if status := invoke(t, client, newCall(m, "x")); !status.OK() {
-					t.Errorf("round %d: %v", round, status)
-				}
-			})
+		var calls, served []*rpc.Call
+		for range pooled { // all in flight together: as many connections
+			calls = append(calls, newCall(m, "x"))
+			client.Invoke(t.Context(), calls[len(calls)-1])
+			served = append(served, arrival(t, held, calls[len(calls)-1]))
 		}
-		group.Wait()
+		for i, call := range calls {
+			served[i].Finish(rpc.OK, rpc.Payload{})
+			if status := ended(t, call); !status.OK() {
+				t.Fatalf("round %d: %v", round, status)
+			}
+		}
 		closeBackend(t, server)
-		if status := invoke(t, client, newCall(m, "down")); status.Code() != rpc.CodeCliUnknown {
+		if status := invoke(t, client, newCall(m, "down")); status.Code() != rpc.CodeCliUnknown || !strings.Contains(status.Message(), address) {
 			t.Errorf("server down: %v", status)
 		}
-		_, port, _ := net.SplitHostPort(address)
+		eventually(t, "the dead connections to leave the pool", func() bool { return guard.Live() <= atRest })
 		server, _ = newBackend(t, "", strings.Replace(loopback, "listen_port: 0", "listen_port: "+port, 1))
-		if err := errors.Join(server.RegisterService(m, handlerFunc(echo)), server.Start(t.Context())); err != nil {
+		if err := errors.Join(server.RegisterService(m, handlerFunc(hold)), server.Start(t.Context())); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A connection that was used before and ends without a byte of answer was dead when the request came; the call is made once more.
+func TestInvoke_UsedConnectionWasDead_IsTriedOnceMore(t *testing.T) {
+	testx.NoLeaks(t)
+	var conns atomic.Int32
+	address := fakeServer(t, func(c net.Conn, r *bufio.Reader) {
+		first := conns.Add(1) == 1
+		for n := 0; ; n++ {
+			if _, _, err := readRequest(r); err != nil || first && n > 0 {
+				return
+			}
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+		}
+	})
+	m := newMethod(t, function, nil, nil)
+	b := clientOf(t, m, address, "")
+	for i := range 3 {
+		if status := invoke(t, b, newCall(m, "x")); !status.OK() {
+			t.Fatalf("call %d: %v", i, status)
+		}
+	}
+	if conns.Load() < 2 {
+		t.Error("the dead connection was not replaced")
+	}
+}
+
+// arrival waits until a call has reached its handler; it fails when the call ends before that.
+func arrival(t *testing.T, held <-chan *rpc.Call, call *rpc.Call) *rpc.Call {
+	t.Helper()
+	select {
+	case served := <-held:
+		return served
+	case <-call.Done():
+		t.Fatalf("the call ended before it arrived: %v", call.Status())
+		return nil
 	}
 }
 

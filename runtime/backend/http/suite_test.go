@@ -19,3 +19,20 @@ func TestSuite(t *testing.T) {
 		},
 	})
 }
+
+// mostAllocs bounds what a whole call costs on both sides; net/http at both ends needs 87.
+const mostAllocs = 30
+
+func TestInvoke_Allocations(t *testing.T) {
+	m := newMethod(t, function, nil, nil)
+	_, address := serveAt(t, "", m, echo)
+	client := clientOf(t, m, address, "")
+	got := testing.AllocsPerRun(500, func() {
+		call := newCall(m, "hi")
+		client.Invoke(t.Context(), call)
+		<-call.Done()
+	})
+	if got > mostAllocs {
+		t.Errorf("a call allocates %v times, at most %d are expected", got, mostAllocs)
+	}
+}
