@@ -171,7 +171,7 @@ TARGETS["test"] = [
     *PREPARE,
     *WHEEL,
     Step("go", f"{GO} -race ./...", 1200),
-    Step("c-half", "make --no-print-directory -C capi/ctest run", 900),
+    Step("c-half", "make --no-print-directory -C capi/ctest run-executor run-front", 1200),
     Step("abi", "make --no-print-directory abi-test", 900, needs=("build",)),
     Step("cpp", "make --no-print-directory cpp-test", 1200, needs=("build",)),
     Step("cpp-examples", "make --no-print-directory cpp-examples", 900, needs=("build",)),
@@ -184,7 +184,7 @@ TARGETS["bench"] = [*PREPARE, *WHEEL, Step("bench", f"{PY} benchmarks/run.py", 3
 TARGETS["interop"] = [*PREPARE, *WHEEL]
 TARGETS["conformance"] = [*PREPARE, *WHEEL]
 TARGETS["soak"] = [*PREPARE, *WHEEL]
-TARGETS["fuzz"] = []
+TARGETS["fuzz"] = [Step("fuzz", "python3 tools/fuzz.py", 7200, show=True)]
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in TARGETS:
