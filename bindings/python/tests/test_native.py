@@ -255,6 +255,25 @@ def test_close_twice_and_use_after_close():
         runtime.start()
 
 
+def test_joined_runtime_stays_its_owners(runtime):
+    joined = aimrt_rpc.Runtime.from_handle(runtime.handle)
+    assert joined.state == aimrt_rpc.State.INIT
+    joined.create_module("server").serve("pb:/test.Join/Say", lambda context, request: request + b"!")
+    say = runtime.create_module("client").client("pb:/test.Join/Say")
+    runtime.start()
+    joined.close()
+    with joined:
+        assert say.invoke(b"hello") == b"hello!"
+    assert runtime.state == aimrt_rpc.State.START
+
+
+def test_joining_what_is_no_runtime(runtime):
+    module = runtime.create_module("other")
+    for handle in (0, module.handle):
+        with pytest.raises(aimrt_rpc.InvalidHandle, match=f"{handle:#x}"):
+            aimrt_rpc.Runtime.from_handle(handle)
+
+
 def test_close_while_threads_call():
     runtime = Runtime(config_text=LOCAL)
     runtime.initialize()

@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Union
 from . import _abi, _core
 from ._core import check, new_error, take_buffer, text_of, view_of
 from ._lib import lib
-from .errors import LibraryError
+from .errors import LibraryError, library_error
 from .module import Module
 
 PACKAGE = "core-py"
@@ -88,7 +88,25 @@ class Runtime:
         self._handle = int(out.value)
         self.modules: List[Module] = []
         _open[self._handle] = self
-        self._closer = weakref.finalize(self, _release, self._handle)
+        self._closer: Callable[[], object] = weakref.finalize(self, _release, self._handle)
+
+    @classmethod
+    def from_handle(cls, handle: int) -> "Runtime":
+        """Joins a runtime that somebody else in this process made: a C++ program with an embedded interpreter, say.
+
+        ``handle`` is its number in the C interface. The runtime stays its owner's: neither :meth:`close` nor the end of the
+        interpreter shuts it down. Calls of Python handlers that come after the interpreter's end are answered with 1009; where the
+        interpreter works through ctypes alone (PyPy, a second interpreter of one process) the owner must release the runtime first.
+        Raises InvalidHandle when there is no such runtime.
+        """
+        joined = cls.__new__(cls)
+        joined._handle = handle
+        joined.modules = []
+        joined._closer = lambda: None
+        if joined.state == State.NONE:
+            text = f"{handle:#x} is not the handle of a runtime in this process"
+            raise library_error(_abi.AIMRT_RPC_RESULT_INVALID_HANDLE, text)
+        return joined
 
     @property
     def handle(self) -> int:
@@ -202,7 +220,7 @@ class Runtime:
         return found
 
     def close(self) -> None:
-        """Shuts down when it still runs, waits for that, and releases everything. Again is a no-op."""
+        """Shuts down when it still runs, waits for that, and releases everything. Again, or when joined, it is a no-op."""
         self._closer()
 
     def __enter__(self) -> "Runtime":
