@@ -850,7 +850,7 @@ typedef struct aimrt_rpc_call_options_t {
 /* Starts a call. Whatever goes wrong with the call itself (not started, no backend, bad address, timeout ...) is its outcome, delivered
  * like any other; only misuse of this function is its result, and then nothing is delivered.
  * Params: method [in, borrowed]; options [in, borrowed]; call_out [out, owned] release with aimrt_rpc_call_release; may be NULL when
- *   options give a callback, whose call parameter is then 0; error [out, owned] nullable.
+ *   options give a callback, whose call parameter is then 0, or a queue, whose event then brings the call; error [out, owned] nullable.
  * Returns: OK; INVALID_HANDLE (method, context or queue); INVALID_ARGUMENT; LIMIT past 65536 pending calls; FORKED.
  * Thread safety: any thread. Blocks: no, except that a handler of the same process may run inside. Since: 0.1.0 */
 AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_call_start(aimrt_rpc_method_t method, const aimrt_rpc_call_options_t *options,
@@ -907,7 +907,8 @@ AIMRT_RPC_API aimrt_rpc_context_t aimrt_rpc_call_context(aimrt_rpc_call_t call);
 AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_call_finish(aimrt_rpc_call_t call, const aimrt_rpc_status_t *status,
                                                        const aimrt_rpc_payload_t *response, aimrt_rpc_error_t *error);
 
-/* Keeps request, context and handle of a call being served alive after finish, until aimrt_rpc_call_release.
+/* Keeps request, context and handle of a call being served alive after finish, until aimrt_rpc_call_release. Native messages of a call
+ * inside one package stay the caller's and end with the finish.
  * Params: call [in, borrowed]; error [out, owned] nullable.
  * Returns: OK; INVALID_HANDLE; FORKED.
  * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
@@ -976,7 +977,7 @@ AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_queue_wait(aimrt_rpc_queue_t queue, u
 
 /* Puts an AIMRT_RPC_EVENT_WAKE with the given tag into the queue.
  * Params: queue [in, borrowed]; tag [in]; error [out, owned] nullable.
- * Returns: OK; INVALID_HANDLE; FORKED.
+ * Returns: OK; INVALID_HANDLE; LIMIT past 65536 waiting wakes; OUT_OF_MEMORY; FORKED.
  * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
 AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_queue_wake(aimrt_rpc_queue_t queue, uint64_t tag, aimrt_rpc_error_t *error);
 
