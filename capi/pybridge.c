@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "front.h"
+#include "futex.h"
 #include "guards.h"
 
 typedef struct PyObject PyObject; /* opaque: only CPython looks inside */
@@ -65,10 +66,12 @@ typedef struct py_table {
 
 #define PY_TABLE_COUNT (sizeof(py_table) / sizeof(void *))
 #define DRAIN_BATCH 256u
+#define GATE_SHUT 0x80000000u /* the interpreter goes down: nothing may enter it any more */
+#define STOP_LIMIT_NS (5 * FRONT_NANOSECONDS_PER_SECOND) /* how long the end of the interpreter waits for those inside */
 
 static py_table py;
 static PyObject *text_pb, *text_json; /* interned: the same objects as the literals of the stubs */
-static _Atomic uint8_t stopped;       /* the interpreter goes down: nothing may enter it any more */
+static _Atomic uint32_t gate;         /* threads inside the interpreter, and GATE_SHUT */
 static pthread_key_t thread_key;      /* value = thread state that the bridge made for a thread of somebody else */
 
 /* ---- The interpreter lock ----------------------------------------------------------------------------------------------- */
@@ -77,12 +80,29 @@ typedef struct lock_hold {
   uint8_t taken;
 } lock_hold;
 
+/* A thread that waits for the lock of an interpreter that ends never comes back, and its calls with it. So those that come from outside are
+ * counted, and the end waits for them. */
+static void gate_leave(void) {
+  if (atomic_fetch_sub_explicit(&gate, 1, memory_order_release) == (GATE_SHUT | 1u)) front_futex_wake_all(&gate);
+}
+
+static uint8_t gate_enter(void) {
+  if ((atomic_fetch_add_explicit(&gate, 1, memory_order_acq_rel) & GATE_SHUT) == 0) return 1;
+  gate_leave();
+  return 0;
+}
+
+static uint8_t gate_shut(void) { return (atomic_load_explicit(&gate, memory_order_acquire) & GATE_SHUT) != 0; }
+
 /* Takes the lock unless this thread has it. The thread state made for a foreign thread is kept for the thread's life: making one per call
  * costs 4 to 9 microseconds, keeping it 0.1. */
 static uint8_t lock_take(lock_hold *hold) {
   hold->taken = 0;
-  if (atomic_load_explicit(&stopped, memory_order_acquire)) return 0;
-  if (py.lock_held()) return 1;
+  if (!gate_enter()) return 0;
+  if (py.lock_held()) { /* the interpreter cannot end before this thread gives its lock up */
+    gate_leave();
+    return 1;
+  }
   void *state = py.state_of_thread();
   if (state == NULL) {
     (void)py.state_ensure();
@@ -95,16 +115,19 @@ static uint8_t lock_take(lock_hold *hold) {
 }
 
 static void lock_give(const lock_hold *hold) {
-  if (hold->taken) (void)py.save_thread();
+  if (!hold->taken) return;
+  (void)py.save_thread();
+  gate_leave();
 }
 
 /* A thread that the bridge gave a thread state ends. PyGILState_Release would not find the state any more: the thread's keys are cleared
  * in the order of their creation, and CPython's came first. */
 static void thread_end(void *state) {
-  if (state == NULL || atomic_load_explicit(&stopped, memory_order_acquire)) return;
+  if (state == NULL || !gate_enter()) return;
   py.restore_thread(state);
   py.state_clear(state);
   py.state_delete_current(); /* gives the lock up too */
+  gate_leave();
 }
 
 typedef struct left_lock {
@@ -467,12 +490,22 @@ static PyObject *bridge_context_set_timeout_ns(PyObject *self, PyObject *const *
 
 /* ---- Start and end ------------------------------------------------------------------------------------------------------ */
 
-/* stop(): from now on nothing enters the interpreter; the package calls it last at exit. */
+/* Waits, without the lock, until no thread is inside. A handler that does not return keeps the interpreter for STOP_LIMIT_NS only. */
+static void wait_until_left(void) {
+  if (front_guards_forked()) return; /* those inside are threads of the parent */
+  void *state = py.save_thread();
+  uint64_t deadline = front_add_ns(front_monotonic_ns(), STOP_LIMIT_NS);
+  for (uint32_t now = atomic_load(&gate); now != GATE_SHUT; now = atomic_load(&gate))
+    if (!front_futex_wait(&gate, now, deadline)) break;
+  py.restore_thread(state);
+}
+
+/* stop(): from now on nothing enters the interpreter, and nobody is inside; the package calls it last at exit. */
 static PyObject *bridge_stop(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
   (void)self;
   (void)arguments;
   (void)count;
-  atomic_store_explicit(&stopped, 1, memory_order_release);
+  if ((atomic_fetch_or_explicit(&gate, GATE_SHUT, memory_order_acq_rel) & ~GATE_SHUT) != 0) wait_until_left();
   return new_none();
 }
 
@@ -495,7 +528,8 @@ static py_method_def methods[] = {
 };
 
 AIMRT_RPC_API void *aimrt_rpc_python_bridge(const void *const *functions, uint32_t count) {
-  if (front_guards_forked() || functions == NULL || count != PY_TABLE_COUNT) return NULL;
+  /* Handlers of an interpreter that has ended may still be registered, so the bridge does not serve a second one. */
+  if (front_guards_forked() || gate_shut() || functions == NULL || count != PY_TABLE_COUNT) return NULL;
   for (uint32_t i = 0; i < count; i++)
     if (functions[i] == NULL) return NULL;
   if (py.none == NULL && pthread_key_create(&thread_key, thread_end) != 0) return NULL;
