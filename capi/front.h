@@ -115,6 +115,9 @@ FRONT_HIDDEN uint8_t front_runtime_claim_shutdown(front_runtime *runtime);
 FRONT_HIDDEN uint8_t front_runtime_wait_done(front_runtime *runtime, uint64_t timeout_ns);
 /* Calls of this runtime that have not ended: client calls without completion, and calls whose handler has not finished. */
 FRONT_HIDDEN uint64_t front_runtime_open_calls(front_runtime *runtime);
+/* Calls made so far under the index-th function name of this runtime, the direct and local ones included. 0 past the last; the name lives
+ * as long as the runtime. */
+FRONT_HIDDEN uint8_t front_runtime_call_count(front_runtime *runtime, uint32_t index, aimrt_rpc_str_t *name_out, uint64_t *calls_out);
 /* Cancels what is open: local calls end with CANCELLED, direct calls and served ones see the flag. Engine calls are Go's to cancel. Gives
  * the number of calls told. From then on every server call of this runtime counts as cancelled. */
 FRONT_HIDDEN uint64_t front_runtime_cancel_calls(front_runtime *runtime);

@@ -245,6 +245,18 @@ uint32_t aimrt_rpc_runtime_state(aimrt_rpc_runtime_t runtime) {
 
 uint64_t front_runtime_open_calls(front_runtime *runtime) { return front_open_calls(runtime->index); }
 
+uint8_t front_runtime_call_count(front_runtime *runtime, uint32_t index, aimrt_rpc_str_t *name_out, uint64_t *calls_out) {
+  front_lock_acquire(&runtime->lock);
+  const front_counter *counter = runtime->counters;
+  while (counter != NULL && index-- > 0) counter = counter->next;
+  if (counter != NULL) {
+    *name_out = counter->name;
+    *calls_out = atomic_load_explicit(&counter->calls, memory_order_relaxed);
+  }
+  front_lock_release(&runtime->lock);
+  return counter != NULL;
+}
+
 typedef struct cancel_sweep {
   uint32_t runtime;
   uint64_t count;

@@ -30,6 +30,18 @@ func (r *runtimeObject) statistics() ([]byte, error) {
 		handles[name] = uint64(C.aimrt_rpc_live_count(kind))
 	}
 	all["handles"] = handles
+	all["calls"] = r.callCounts()
 	all["native_open_calls"] = uint64(C.front_runtime_open_calls(r.front))
 	return json.Marshal(all)
+}
+
+// callCounts gives the calls made per function name. C numbers every call, so this holds for the direct ones too, which the core never sees.
+func (r *runtimeObject) callCounts() map[string]uint64 {
+	counts := map[string]uint64{}
+	var name C.aimrt_rpc_str_t
+	var calls C.uint64_t
+	for i := C.uint32_t(0); C.front_runtime_call_count(r.front, i, &name, &calls) != 0; i++ {
+		counts[C.GoStringN(name.data, C.int(name.size))] = uint64(calls)
+	}
+	return counts
 }

@@ -390,7 +390,8 @@ AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_runtime_list_methods(aimrt_rpc_runtim
 AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_runtime_describe_method(aimrt_rpc_runtime_t runtime, aimrt_rpc_str_t name,
                                                                    aimrt_rpc_buffer_t *json_out, aimrt_rpc_error_t *error);
 
-/* Gives counters as a JSON object: calls per method and code, open calls, executors, goroutines, Go memory, recovered panics.
+/* Gives counters as a JSON object: calls per function name; outcomes per method and code of calls that went through filters or a network
+ * backend; open calls, handles, executors, backends, goroutines, Go memory, recovered panics.
  * Params: runtime [in, borrowed]; json_out [out, owned]; error [out, owned] nullable.
  * Returns: OK; INVALID_HANDLE; INVALID_ARGUMENT for a NULL output; FORKED.
  * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
