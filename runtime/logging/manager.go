@@ -134,7 +134,7 @@ func (m *Manager) Configure(c *config.Config) error {
 	}
 	core := m.Core(CoreName)
 	if none {
-		core.Log(Warn, 0, "", "", "No log backend!")
+		core.Log(Warn, 0, "", "", "aimrt.log.backends lists no backend: further log lines are dropped")
 		m.silent.Store(true)
 	}
 	if c.Log.EnableCrashLog {

@@ -112,7 +112,7 @@ func TestManager_NoBackend_WarnsOnceThenSilent(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.Core("core").Log(Error, 1, "f", "g", "nobody reads this")
-	if !strings.HasSuffix(stderr.String(), "No log backend!\n") || strings.Count(stderr.String(), "\n") != 1 || stdout.String() != "" {
+	if !strings.HasSuffix(stderr.String(), "aimrt.log.backends lists no backend: further log lines are dropped\n") || strings.Count(stderr.String(), "\n") != 1 || stdout.String() != "" {
 		t.Errorf("%q %q", stderr.String(), stdout.String())
 	}
 }

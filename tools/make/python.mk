@@ -6,5 +6,5 @@ programs: ## build the programs into build/bin
 	@mkdir -p $(BUILD)/bin
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o $(BUILD)/bin/ ./cmd/...
 
-wheel: ## build the wheel into build/wheel, by zig: runs from glibc 2.17 on
+wheel: bootstrap ## build the wheel into build/wheel, by zig: runs from glibc 2.17 on
 	@$(PYTHON) tools/wheel.py --out $(WHEEL_DIR)
