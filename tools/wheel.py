@@ -30,7 +30,8 @@ def run(command: List[str], env: Dict[str, str]) -> None:
 def zig_compiler() -> str:
     """Writes a small script that stands for the C compiler and gives its path.
 
-    Go hands every compiler flag through; the few that zig's linker does not know are left out there.
+    Go hands every compiler flag through; the few that zig's linker does not know are left out there, and the version script, which GNU ld
+    finds through LIBRARY_PATH, is named with its folder.
     """
     script = STAGE / "zigcc"
     machine = platform.machine()
@@ -39,6 +40,7 @@ def zig_compiler() -> str:
         "args=()\n"
         'for a in "$@"; do case "$a" in\n'
         "  -Wl,--compress-debug-sections=*|-Wl,--build-id=*) ;;\n"
+        f'  -Wl,--version-script=*) args+=("-Wl,--version-script={ROOT}/capi/exports.map") ;;\n'
         '  *) args+=("$a") ;;\n'
         "esac; done\n"
         f'exec "{sys.executable if has_zig(sys.executable) else ROOT / "build/venv/bin/python"}" -m ziglang cc'
