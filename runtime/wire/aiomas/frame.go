@@ -1,0 +1,104 @@
+package aiomas
+
+import "encoding/binary"
+
+// HeaderBytes is the size of the length in front of every payload.
+const HeaderBytes = 4
+
+// splitterKeep is the buffer a Splitter holds on to between frames.
+const splitterKeep = 64 << 10
+
+// BeginFrame leaves room for a header; the payload is appended next and
+// EndFrame, given the same mark, fills the header in.
+func BeginFrame(dst []byte) (frame []byte, mark int) {
+	return append(dst, 0, 0, 0, 0), len(dst)
+}
+
+// EndFrame writes the length of what was appended since BeginFrame. A payload
+// above MaxFrameBytes is cut off again, header included, and reported.
+func (f Format) EndFrame(frame []byte, mark int) ([]byte, error) {
+	n := len(frame) - mark - HeaderBytes
+	if n > f.maxFrame() || int64(n) > 1<<32-1 {
+		return frame[:mark], &LimitError{Limit: "MaxFrameBytes", Max: f.maxFrame(), Got: int64(n)}
+	}
+	binary.BigEndian.PutUint32(frame[mark:], uint32(n))
+	return frame, nil
+}
+
+// Splitter cuts received bytes into payloads, however they were segmented. It
+// holds at most one incomplete frame, and never more memory than twice what has
+// arrived of it: an announced length reserves nothing.
+type Splitter struct {
+	// MaxFrameBytes bounds a payload; 0 means DefaultMaxFrameBytes.
+	MaxFrameBytes int
+
+	held []byte // header and payload so far of the incomplete frame
+}
+
+// Buffered is the number of bytes held of an incomplete frame.
+func (s *Splitter) Buffered() int { return len(s.held) }
+
+// Feed takes the next bytes and calls each for every payload they complete, in
+// order. The payload is borrowed: it is valid until each returns. An error of
+// each ends the feed and is returned; the rest of data is then lost, so the
+// connection has to be closed. A frame above MaxFrameBytes is a LimitError as
+// soon as its header is there.
+func (s *Splitter) Feed(data []byte, each func(payload []byte) error) error {
+	for len(s.held) > 0 && len(data) > 0 {
+		rest, err := s.resume(data, each)
+		if err != nil {
+			return err
+		}
+		data = rest
+	}
+	for len(data) >= HeaderBytes {
+		n, err := s.length(data)
+		if err != nil {
+			return err
+		}
+		if len(data)-HeaderBytes < n {
+			break
+		}
+		end := HeaderBytes + n
+		if err := each(data[HeaderBytes:end:end]); err != nil {
+			return err
+		}
+		data = data[end:]
+	}
+	s.held = append(s.held, data...)
+	return nil
+}
+
+// resume completes the held frame as far as data goes.
+func (s *Splitter) resume(data []byte, each func([]byte) error) (rest []byte, err error) {
+	if len(s.held) < HeaderBytes {
+		k := min(HeaderBytes-len(s.held), len(data))
+		s.held, data = append(s.held, data[:k]...), data[k:]
+		if len(s.held) < HeaderBytes {
+			return data, nil
+		}
+	}
+	n, err := s.length(s.held)
+	if err != nil {
+		return nil, err
+	}
+	k := min(HeaderBytes+n-len(s.held), len(data))
+	s.held, data = append(s.held, data[:k]...), data[k:]
+	if len(s.held) < HeaderBytes+n {
+		return data, nil
+	}
+	err = each(s.held[HeaderBytes:])
+	s.held = s.held[:0]
+	if cap(s.held) > splitterKeep {
+		s.held = nil
+	}
+	return data, err
+}
+
+func (s *Splitter) length(header []byte) (int, error) {
+	n := binary.BigEndian.Uint32(header)
+	if limit := orDefault(s.MaxFrameBytes, DefaultMaxFrameBytes); int64(n) > int64(limit) {
+		return 0, &LimitError{Limit: "MaxFrameBytes", Max: limit, Got: int64(n)}
+	}
+	return int(n), nil
+}

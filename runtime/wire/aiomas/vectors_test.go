@@ -1,0 +1,209 @@
+package aiomas
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"os"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+)
+
+func load(t testing.TB, name string, into any) {
+	t.Helper()
+	text, err := os.ReadFile("../../../tests/vectors/aiomas/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.HasPrefix(text, []byte("# Obtained: ")) {
+		t.Fatalf("%s does not begin by saying how it was obtained", name)
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	dec.KnownFields(true)
+	if err := dec.Decode(into); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+}
+
+func unhex(t testing.TB, text string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func formatOf(t testing.TB, codec string) Format {
+	t.Helper()
+	for _, c := range []Codec{JSON, MsgPack} {
+		if c.String() == codec {
+			return Format{Codec: c}
+		}
+	}
+	t.Fatalf("codec %q", codec)
+	return Format{}
+}
+
+type recorded struct {
+	Layer, Codec string
+	Frames       [][2]string
+}
+
+func sessions(t testing.TB) []recorded {
+	var out []recorded
+	load(t, "sessions.yaml", &out)
+	if len(out) != 4 {
+		t.Fatalf("%d sessions, want 4", len(out))
+	}
+	return out
+}
+
+// again encodes what was decoded, by the function its kind is for.
+func again(t *testing.T, f Format, rpc bool, m Message) []byte {
+	t.Helper()
+	frame, mark := BeginFrame(nil)
+	var err error
+	number, whole := m.ID.Number()
+	text, isText := f.Text(m.Content)
+	switch {
+	case !whole:
+		t.Fatalf("id %x is not a whole number", m.ID.Raw())
+	case rpc && m.Kind == Request:
+		call, callErr := f.DecodeCall(m)
+		if callErr != nil {
+			t.Fatal(callErr)
+		}
+		if f.ShapeOf(call.Args) != Array || f.ShapeOf(call.Kwargs) != Map {
+			t.Errorf("args are %v, kwargs %v", f.ShapeOf(call.Args), f.ShapeOf(call.Kwargs))
+		}
+		frame, err = f.AppendCall(frame, number, string(call.Path), call.Args, call.Kwargs)
+	case m.Kind == Exception && isText:
+		frame, err = f.AppendException(frame, f.NumberID(number), text)
+	default:
+		frame, err = f.AppendMessage(frame, m.Kind, f.NumberID(number), m.Content)
+	}
+	if err == nil {
+		frame, err = f.EndFrame(frame, mark)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return frame
+}
+
+func TestVectors_Sessions_DecodeAndEncodeByteForByte(t *testing.T) {
+	for _, s := range sessions(t) {
+		f := formatOf(t, s.Codec)
+		kinds := map[Kind]int{}
+		for i, line := range s.Frames {
+			want := unhex(t, line[1])
+			var sp Splitter
+			count := 0
+			err := sp.Feed(want, func(payload []byte) error {
+				count++
+				m, err := f.Decode(payload)
+				if err != nil {
+					return err
+				}
+				kinds[m.Kind]++
+				if got := again(t, f, s.Layer == "rpc", m); !bytes.Equal(got, want) {
+					t.Errorf("%s %s frame %d:\n got %q\nwant %q", s.Layer, s.Codec, i, got, want)
+				}
+				if _, err := f.Check(m.Content); err != nil {
+					t.Errorf("%s %s frame %d: content: %v", s.Layer, s.Codec, i, err)
+				}
+				return nil
+			})
+			if err != nil || count != 1 || sp.Buffered() != 0 {
+				t.Errorf("%s %s frame %d: %d payloads, %d bytes left, error %v", s.Layer, s.Codec, i, count, sp.Buffered(), err)
+			}
+		}
+		if kinds[Request] < 4 || kinds[Result] < 3 || (s.Layer == "channel" && kinds[Exception] != 1) {
+			t.Errorf("%s %s holds %v", s.Layer, s.Codec, kinds)
+		}
+	}
+}
+
+// Empty args and kwargs are what nil stands for.
+func TestAppendCall_NilArgs_AreEmpty(t *testing.T) {
+	for _, s := range sessions(t) {
+		if s.Layer != "rpc" {
+			continue
+		}
+		f := formatOf(t, s.Codec)
+		frame, mark := BeginFrame(nil)
+		frame, err := f.AppendCall(frame, 1, "none", nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if frame, err = f.EndFrame(frame, mark); err != nil || hex.EncodeToString(frame) != s.Frames[2][1] {
+			t.Errorf("%s: %x, error %v, want %s", s.Codec, frame, err, s.Frames[2][1])
+		}
+	}
+}
+
+// The reactions of the original tell which payloads are sound: what it closes
+// the connection over must not decode, what it leaves without an answer must be
+// answerable here, and its answers come out byte for byte.
+func TestVectors_Provocations_AreJudgedAsTheOriginalDoes(t *testing.T) {
+	var cases []struct{ Codec, Name, Payload, Effect string }
+	load(t, "provocations.yaml", &cases)
+	if len(cases) < 60 {
+		t.Fatalf("%d cases", len(cases))
+	}
+	for _, c := range cases {
+		t.Run(c.Codec+" "+c.Name, func(t *testing.T) {
+			f := formatOf(t, c.Codec)
+			m, err := f.Decode(unhex(t, c.Payload))
+			if c.Effect == "closed" {
+				if err == nil && m.Kind == Request {
+					t.Fatalf("decoded as %v, the original closes the connection", m.Kind)
+				}
+				if err != nil && !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrNotMessage) {
+					t.Fatalf("error %v is of no known kind", err)
+				}
+				return
+			}
+			if err != nil || m.Kind != Request {
+				t.Fatalf("%v, error %v; the original takes it", m.Kind, err)
+			}
+			call, err := f.DecodeCall(m)
+			if c.Effect == "silent" {
+				if !errors.Is(err, ErrNotCall) || !m.ID.Known() {
+					t.Fatalf("error %v, id known %v; the original fails on the content", err, m.ID.Known())
+				}
+				return
+			}
+			if err != nil || string(call.Path) != "echo" {
+				t.Fatalf("path %q, error %v", call.Path, err)
+			}
+			want := unhex(t, c.Effect)
+			answer, err := f.Decode(want)
+			if err != nil || answer.Kind != Result {
+				t.Fatalf("the original's answer: %v, error %v", answer.Kind, err)
+			}
+			got, err := f.AppendMessage(nil, Result, m.ID, answer.Content)
+			if err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("answer %q, error %v, want %q", got, err, want)
+			}
+		})
+	}
+}
+
+func TestVectors_JSONText_IsWrittenAsPythonDoes(t *testing.T) {
+	var cases []struct{ In, Out string }
+	load(t, "json_text.yaml", &cases)
+	if len(cases) < 40 {
+		t.Fatalf("%d cases", len(cases))
+	}
+	for _, c := range cases {
+		for _, in := range []string{c.In, c.Out} {
+			got, err := Format{}.AppendNormalJSON([]byte("x"), []byte(in))
+			if err != nil || string(got) != "x"+c.Out {
+				t.Errorf("%s: %s, error %v, want %s", in, got, err, c.Out)
+			}
+		}
+	}
+}
