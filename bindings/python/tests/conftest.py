@@ -67,10 +67,13 @@ KINDS = "RUNTIME MODULE RPC_HANDLE METHOD SERVICE CONTEXT CALL SERVER_CALL QUEUE
 
 
 def live():
-    """Counts live handles by kind and objects lent to C, after everything unreachable is collected."""
+    """Counts what the library holds: handles by kind, objects lent to C, goroutines, threads, descriptors."""
     gc.collect()
     counts = {kind: lib.aimrt_rpc_live_count(getattr(_abi, f"AIMRT_RPC_KIND_{kind}")) for kind in KINDS}
-    return {**counts, "lent objects": _core.lent_count(), "descriptors": len(os.listdir("/proc/self/fd")), "threads": named_threads()}
+    with aimrt_rpc.Runtime() as probe:
+        goroutines = probe.statistics()["guarded_goroutines"]
+    other = {"lent objects": _core.lent_count(), "goroutines": goroutines, "threads": named_threads()}
+    return {**counts, **other, "descriptors": len(os.listdir("/proc/self/fd"))}
 
 
 def named_threads():
