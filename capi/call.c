@@ -5,6 +5,8 @@
  */
 #include "objects.h"
 
+#include <stdio.h>
+
 /* What all ways of starting a call have in common. */
 typedef struct start {
   const aimrt_rpc_call_options_t *options;
@@ -120,14 +122,15 @@ static uint32_t use_context(front_call *call, aimrt_rpc_context_t handle, aimrt_
   return 0;
 }
 
-/* Request id, serialization, timeout; gives a code. */
-static uint32_t complete_request(front_call *call, const start *s) {
+/* Request id, serialization, timeout; gives a code. *wanted_out is the serialization asked for. */
+static uint32_t complete_request(front_call *call, const start *s, aimrt_rpc_str_t *wanted_out) {
   const front_types *types = &call->method->types;
   front_context *context = call->context;
   call->request_id = atomic_fetch_add_explicit(&call->method->counter->calls, 1, memory_order_relaxed) + 1;
   aimrt_rpc_str_t wanted = s->options->request.serialization;
   if (wanted.size == 0 && context != NULL && context->has_serialization)
     wanted = front_context_value(context, FRONT_STR("aimrt-serialization_type"));
+  *wanted_out = wanted;
   bool accepted = true;
   if (FRONT_LIKELY(wanted.size == 0))
     call->serialization = *types->serialization;
@@ -154,6 +157,20 @@ static uint32_t complete_request(front_call *call, const start *s) {
     context->backend = NULL;
   }
   return accepted ? 0 : AIMRT_RPC_CODE_CLI_INVALID_SERIALIZATION_TYPE;
+}
+
+/* Ends a call that asks for a serialization its method does not have. */
+static void end_unsupported(front_thread *thread, front_call *call, aimrt_rpc_str_t wanted) {
+  const aimrt_rpc_str_t method = call->method->name;
+  char text[FRONT_MAX_NAME_BYTES + FRONT_MAX_SERIALIZATION_BYTES + 64];
+  size_t shown = wanted.size;
+  if (shown > FRONT_MAX_SERIALIZATION_BYTES) {
+    shown = FRONT_MAX_SERIALIZATION_BYTES;
+    while (shown > 0 && ((unsigned char)wanted.data[shown] & 0xC0u) == 0x80u) shown--; /* not inside a character */
+  }
+  (void)snprintf(text, sizeof text, "\"%.*s\" does not support serialization \"%.*s\"", (int)method.size, method.data, (int)shown,
+                 wanted.data);
+  front_call_end(thread, call, AIMRT_RPC_CODE_CLI_INVALID_SERIALIZATION_TYPE, text);
 }
 
 /* A blocking call whose handler only this thread could fetch from its queue. */
@@ -195,6 +212,7 @@ static aimrt_rpc_result_t start_call(front_thread *thread, aimrt_rpc_method_t me
   bool refused = call->kind == FRONT_ENTRY_REFUSE;
   bool not_ready = refused && refusal == AIMRT_RPC_CODE_CLI_NOT_READY;
   uint32_t code = 0;
+  aimrt_rpc_str_t wanted = {NULL, 0};
   if (FRONT_LIKELY(result == AIMRT_RPC_RESULT_OK) && s->options->context != 0 && !not_ready) {
     code = use_context(call, s->options->context, &result);
     if (result != AIMRT_RPC_RESULT_OK)
@@ -206,7 +224,7 @@ static aimrt_rpc_result_t start_call(front_thread *thread, aimrt_rpc_method_t me
   }
   if (FRONT_UNLIKELY(code != 0)) refused = false; /* a bad context comes before what the rules say */
   if (FRONT_LIKELY(code == 0 && !not_ready)) {
-    code = complete_request(call, s);
+    code = complete_request(call, s, &wanted);
     refused = call->kind == FRONT_ENTRY_REFUSE;
   }
   *call_out = call;
@@ -219,6 +237,8 @@ static aimrt_rpc_result_t start_call(front_thread *thread, aimrt_rpc_method_t me
     front_call_deliver(thread, call);
     front_count_finished(thread, call->runtime);
     front_call_unref(thread, call, 1);
+  } else if (code == AIMRT_RPC_CODE_CLI_INVALID_SERIALIZATION_TYPE) {
+    end_unsupported(thread, call, wanted);
   } else {
     front_call_end(thread, call, code, NULL);
   }

@@ -301,6 +301,12 @@ static void dispatch_direct(front_thread *thread, front_call *call, aimrt_rpc_by
   server->context.base = call->context;
   server->request = (aimrt_rpc_bytes_t){NULL, 0};
   if (call->request_message == NULL) {
+    char room[FRONT_MAX_SERIALIZATION_BYTES + 1];
+    aimrt_rpc_str_t listed;
+    if (FRONT_UNLIKELY(!front_types_accept(&server->service->types, call->serialization, room, &listed))) {
+      front_call_end(thread, call, AIMRT_RPC_CODE_CLI_DESERIALIZATION_FAILED, NULL);
+      return;
+    }
     if (!front_bytes_assign(&server->request_bytes, request.data, request.size)) {
       front_call_end(thread, call, AIMRT_RPC_CODE_CLI_BACKEND_INTERNAL_ERROR, out_of_memory);
       return;

@@ -268,6 +268,17 @@ static void serialization_failures_have_their_codes(void) {
   }
   CHECK_EQUAL(ctest_count(&numbers_made), ctest_count(&numbers_destroyed));
   CHECK_EQUAL(front_timer_armed_count(), 0);
+  number unheard = {1};
+  number no_answer = {1000};
+  aimrt_rpc_call_options_t yaml = native_options(&unheard, &no_answer);
+  yaml.request.serialization = TEXT("yaml");
+  aimrt_rpc_code_t ended = 0;
+  aimrt_rpc_call_t call = 0;
+  OK(aimrt_rpc_call_invoke(front_method_handle(method), &yaml, &ended, &call, NULL));
+  aimrt_rpc_outcome_t outcome = {.struct_size = sizeof outcome};
+  OK(aimrt_rpc_call_outcome(call, &outcome, NULL));
+  CHECK(front_str_equal(outcome.message, TEXT("\"pb:/t.S/M\" does not support serialization \"yaml\"")));
+  aimrt_rpc_call_release(call);
   /* The service's type lacks "json". */
   front_service *other = make_service(fix.server, "pb:/t.S/O", &other_number_type, echo_handler, NULL);
   publish(method, FRONT_ENTRY_LOCAL, other);

@@ -165,6 +165,10 @@ func (b *Backend) Invoke(ctx context.Context, call *rpc.Call) {
 	inside := direct(call, s.method)
 	request := call.Request.Detach()
 	if inside {
+		if status = bytesAccepted(call, s.method); !status.OK() {
+			call.Finish(status, rpc.Payload{})
+			return
+		}
 		if !call.Borrow() {
 			return // ended already
 		}
@@ -206,18 +210,44 @@ func handBack(server *rpc.Call) {
 	server.Tag.(*rpc.Call).Finish(server.Status(), server.Response())
 }
 
+// bytesAccepted refuses bytes of a serialization that one of the sides does not have. A native message that is handed over has none, so
+// there the name does not matter.
+func bytesAccepted(call *rpc.Call, served *rpc.Method) rpc.Status {
+	if _, _, native := call.Request.Native(); native {
+		return rpc.OK
+	}
+	if status := clientHas(call); !status.OK() {
+		return status
+	}
+	return serviceHas(call, served)
+}
+
+func clientHas(call *rpc.Call) rpc.Status {
+	if name := call.Context.Serialization; !call.Method.Supports(name) {
+		return rpc.Statusf(rpc.CodeCliInvalidSerializationType, "%q does not support serialization %q", call.Method.Name(), name)
+	}
+	return rpc.OK
+}
+
+func serviceHas(call *rpc.Call, served *rpc.Method) rpc.Status {
+	if name := call.Context.Serialization; !served.Supports(name) {
+		return rpc.Statusf(rpc.CodeCliDeserializationFailed, "the service does not understand serialization %q", name)
+	}
+	return rpc.OK
+}
+
 // encodeRequest takes the request from the client's types to the server's.
 func encodeRequest(call *rpc.Call, served *rpc.Method) (rpc.Payload, rpc.Status) {
 	name := call.Context.Serialization
-	if !call.Method.Supports(name) {
-		return rpc.Payload{}, rpc.Statusf(rpc.CodeCliInvalidSerializationType, "%q does not support serialization %q", call.Method.Name(), name)
+	if status := clientHas(call); !status.OK() {
+		return rpc.Payload{}, status
 	}
 	data, err := call.Request.Bytes(name)
 	if err != nil {
 		return rpc.Payload{}, rpc.NewStatus(rpc.CodeCliSerializationFailed, err.Error())
 	}
-	if !served.Supports(name) {
-		return rpc.Payload{}, rpc.Statusf(rpc.CodeCliDeserializationFailed, "the service does not understand serialization %q", name)
+	if status := serviceHas(call, served); !status.OK() {
+		return rpc.Payload{}, status
 	}
 	p, err := decode(served.RequestType(), name, data)
 	if err != nil {

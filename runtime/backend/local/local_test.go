@@ -112,6 +112,25 @@ func TestInvoke_AcrossPackages_EncodesBothWays(t *testing.T) {
 	}
 }
 
+func TestInvoke_SamePackage_BytesOfAnotherSerialization_AreRefused(t *testing.T) {
+	b := newBackend(t)
+	_ = b.Start(t.Context())
+	raw := rpc.Raw{"pb", "json", "text"}
+	less := rpc.Raw{"pb", "json"}
+	_ = b.RegisterService(method(t, "p", "S", less, less), backendtest.HandlerFunc(func(_ context.Context, call *rpc.Call) {
+		call.Finish(rpc.OK, rpc.Payload{})
+	}))
+	client := method(t, "p", "C", raw, raw)
+	for name, want := range map[string]rpc.Code{"json": 0, "yaml": rpc.CodeCliInvalidSerializationType, "text": rpc.CodeCliDeserializationFailed} {
+		call := invoke(b, client, func(c *rpc.Call) {
+			c.Request, c.Context.Serialization = rpc.BytesPayload(name, []byte("hi")), name
+		})
+		if got := call.Status(); got.Code() != want || want != 0 && !strings.Contains(got.Message(), name) {
+			t.Errorf("%s: ended with %v, want %d", name, got, want)
+		}
+	}
+}
+
 func TestInvoke_SamePackage_HandsOverTheMessage(t *testing.T) {
 	released := 0
 	types := words{encodeError: errors.New("must not be encoded"), released: &released}
