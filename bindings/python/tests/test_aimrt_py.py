@@ -220,11 +220,12 @@ def test_wrong_response_type_is_1005(stubs, config):
         assert until_started(proxy, messages.GetFooDataReq())[0].Code() == 1005
 
 
-def test_wrong_request_type_is_2006(pair, stub):
-    if stub[1].__name__.startswith("reference"):
-        pytest.skip("AimRT's own stubs take any message")
-    proxy, messages = pair()
-    status, rsp = proxy.GetFooData(messages.GetBarDataRsp())
+def test_wrong_request_type_is_2006(stubs, config):
+    messages, module = stubs
+    core = core_of(config())
+    ref = core.CreateModule("M")
+    assert module.ExampleServiceProxy.RegisterClientFunc(ref.GetRpcHandle())
+    status, rsp = module.ExampleServiceProxy(ref.GetRpcHandle()).GetFooData(messages.GetBarDataRsp())
     assert status.Code() == 2006 and rsp == messages.GetFooDataRsp()
 
 
