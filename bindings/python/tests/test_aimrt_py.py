@@ -537,9 +537,12 @@ def test_executors(config):
     work.Execute(done.clear)  # after shutdown: dropped with a log line
 
 
-def test_parameters_configuration_and_channels(config):
+def test_parameters_configuration_and_channels(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the module's configuration is written to ./cfg/tmp
     core = core_of(config(LOCAL + "m:\n  speed: 3\n"))
     ref = core.CreateModule("m")
+    path = ref.GetConfigurator().GetConfigFilePath()
+    assert path == "./cfg/tmp/temp_cfg_file_for_m.yaml" and "speed: 3" in Path(path).read_text()
     parameters = ref.GetParameterHandle()
     assert parameters.GetParameter("a") == ""
     parameters.SetParameter("a", "1")
