@@ -155,6 +155,7 @@ PYTHON_CODE = "bindings/python tools benchmarks examples/examples_test.py"
 RUFF = "--config bindings/python/pyproject.toml"
 INSTALL = f"{PY} -m pip install -q --disable-pip-version-check --no-deps --force-reinstall build/wheel/*.whl"
 WHEEL = [Step("wheel", f"make --no-print-directory wheel && {INSTALL}", 900, needs=("build",))]
+EXAMPLES = f"{PY} -m pytest -q -p no:cacheprovider examples/examples_test.py"
 GENERATED = "'*_gen*' '*_abi.py' capi/exports.map docs/c-api.md docs/status.md"
 
 TARGETS["lint"] = [
@@ -178,14 +179,21 @@ TARGETS["test"] = [
     Step("abi", "make --no-print-directory abi-test", 900, needs=("build",)),
     Step("cpp", "make --no-print-directory cpp-test", 1200, needs=("build",)),
     Step("cpp-examples", "make --no-print-directory cpp-examples", 900, needs=("build",)),
+    Step("conformance", "make --no-print-directory conformance-test", 900, needs=("build",)),
     Step("pythons", "python3 tools/pythons.py", 1200, needs=("wheel",)),
-    Step("examples", f"{PY} -m pytest -q -p no:cacheprovider examples/examples_test.py", 600, needs=("wheel",)),
+    Step("examples", EXAMPLES, 600, needs=("wheel",)),
 ]
 
 TARGETS["demo"] = [*PREPARE, *WHEEL, Step("demo", f"{PY} tools/demo.py", 600, show=True, needs=("wheel",))]
 TARGETS["bench"] = [*PREPARE, *WHEEL, Step("bench", f"{PY} benchmarks/run.py", 3600, show=True, needs=("wheel",))]
-TARGETS["interop"] = [*PREPARE, *WHEEL]
-TARGETS["conformance"] = [*PREPARE, *WHEEL]
+TARGETS["interop"] = [
+    *PREPARE,
+    *WHEEL,
+    Step("http-peers", f"{GO} ./runtime/backend/http ./runtime/transport/httpx ./runtime/wire/aimrthttp", 900),
+    Step("go-peers", f"cd tests/interop && {GO} ./...", 1800),
+    Step("examples", EXAMPLES, 600, needs=("wheel",)),
+]
+TARGETS["conformance"] = [*PREPARE, Step("conformance", "make --no-print-directory conformance-full", 3600)]
 TARGETS["soak"] = [*PREPARE, *WHEEL]
 TARGETS["fuzz"] = [Step("fuzz", "python3 tools/fuzz.py", 7200, show=True)]
 
