@@ -136,7 +136,13 @@ static uint32_t complete_request(front_call *call, const start *s, aimrt_rpc_str
     call->serialization = *types->serialization;
   else
     accepted = front_types_accept(types, wanted, call->serialization_text, &call->serialization);
-  if (!accepted) call->serialization = *types->serialization;
+  if (!accepted) {
+    call->serialization = *types->serialization;
+    if (wanted.size <= FRONT_MAX_SERIALIZATION_BYTES) { /* contexts go on showing what the caller asked for */
+      memcpy(call->serialization_text, wanted.data, wanted.size);
+      call->serialization = (aimrt_rpc_str_t){call->serialization_text, wanted.size};
+    }
+  }
   /* Native messages of a direct call are never serialized: there an unknown name is no failure. */
   if (call->kind == FRONT_ENTRY_DIRECT && types->request != NULL) accepted = true;
   if (context == NULL) return accepted ? 0 : AIMRT_RPC_CODE_CLI_INVALID_SERIALIZATION_TYPE;

@@ -271,14 +271,19 @@ static void serialization_failures_have_their_codes(void) {
   number unheard = {1};
   number no_answer = {1000};
   aimrt_rpc_call_options_t yaml = native_options(&unheard, &no_answer);
-  yaml.request.serialization = TEXT("yaml");
+  aimrt_rpc_context_t asked;
+  OK(aimrt_rpc_context_create(&asked, NULL));
+  OK(aimrt_rpc_context_set(asked, TEXT("aimrt-serialization_type"), TEXT("yaml"), NULL));
+  yaml.context = asked;
   aimrt_rpc_code_t ended = 0;
   aimrt_rpc_call_t call = 0;
   OK(aimrt_rpc_call_invoke(front_method_handle(method), &yaml, &ended, &call, NULL));
   aimrt_rpc_outcome_t outcome = {.struct_size = sizeof outcome};
   OK(aimrt_rpc_call_outcome(call, &outcome, NULL));
   CHECK(front_str_equal(outcome.message, TEXT("\"pb:/t.S/M\" does not support serialization \"yaml\"")));
+  CHECK(front_str_equal(aimrt_rpc_context_get(asked, TEXT("aimrt-serialization_type")), TEXT("yaml")));
   aimrt_rpc_call_release(call);
+  aimrt_rpc_context_release(asked);
   /* The service's type lacks "json". */
   front_service *other = make_service(fix.server, "pb:/t.S/O", &other_number_type, echo_handler, NULL);
   publish(method, FRONT_ENTRY_LOCAL, other);
