@@ -267,6 +267,8 @@ func fill(t *testing.T, c *Conn, payload []byte) int {
 			return n
 		} else if err != nil {
 			t.Fatal(err)
+		} else if c.Queued() > 16<<20 {
+			t.Fatalf("%d bytes queued and no end", c.Queued())
 		}
 	}
 }

@@ -191,8 +191,15 @@ func appendMsgPackInt(dst []byte, v int64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, 0xd3), uint64(v))
 }
 
+// pythonNaN is float("nan"); Go's has another payload bit set.
+const pythonNaN = 0x7ff8000000000000
+
 func appendMsgPackFloat(dst []byte, v float64) []byte {
-	return binary.BigEndian.AppendUint64(append(dst, 0xcb), math.Float64bits(v))
+	bits := math.Float64bits(v)
+	if math.IsNaN(v) {
+		bits = pythonNaN
+	}
+	return binary.BigEndian.AppendUint64(append(dst, 0xcb), bits)
 }
 
 // appendMsgPackSize writes a length after the lead byte of its width; the lead

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"math"
 	"os"
+	"strings"
 	"testing"
 
 	"gopkg.in/yaml.v3"
@@ -122,6 +124,46 @@ func TestVectors_Sessions_DecodeAndEncodeByteForByte(t *testing.T) {
 		}
 		if kinds[Request] < 4 || kinds[Result] < 3 || (s.Layer == "channel" && kinds[Exception] != 1) {
 			t.Errorf("%s %s holds %v", s.Layer, s.Codec, kinds)
+		}
+	}
+}
+
+// The values that capture.py passes to echo, written by us, are the bytes that
+// the original wrote.
+func TestVectors_Scalars_AreWrittenAsTheOriginalDoes(t *testing.T) {
+	for _, s := range sessions(t) {
+		if s.Layer != "rpc" {
+			continue
+		}
+		f := formatOf(t, s.Codec)
+		ints := [][]byte{f.AppendBool(nil, true), f.AppendBool(nil, false), f.AppendNull(nil)}
+		for _, v := range []int64{0, -1, 127, 128, -32, -33, 1 << 31, -1<<31 - 1, 1 << 40, math.MaxInt64, math.MinInt64} {
+			ints = append(ints, f.AppendInt(nil, v))
+		}
+		ints = append(ints, f.AppendUint(nil, math.MaxUint64))
+		var floats, texts [][]byte
+		for _, v := range []float64{1, 0.1, 1e16, 1e-07, math.Copysign(0, -1), math.Inf(1), math.NaN()} {
+			floats = append(floats, f.AppendFloat(nil, v))
+		}
+		for _, v := range []string{"", "\u00e9\u20ac\U0001f600", "\"\\/\b\f\n\r\t\x00\x7f", strings.Repeat("x", 40), strings.Repeat("y", 300)} {
+			texts = append(texts, f.AppendString(nil, v))
+		}
+		for i, values := range map[int][][]byte{14: ints, 16: floats, 18: texts} {
+			m, err := f.Decode(unhex(t, s.Frames[i][1])[HeaderBytes:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			call, err := f.DecodeCall(m)
+			if err != nil || string(call.Path) != "echo" {
+				t.Fatalf("%s frame %d: %q, error %v", s.Codec, i, call.Path, err)
+			}
+			got := append([]byte{'['}, append(bytes.Join(values, []byte(", ")), ']')...)
+			if f.Codec == MsgPack {
+				got = append(AppendMsgPackArray(nil, len(values)), bytes.Join(values, nil)...)
+			}
+			if !bytes.Equal(got, call.Args) {
+				t.Errorf("%s frame %d:\n got %q\nwant %q", s.Codec, i, got, call.Args)
+			}
 		}
 	}
 }
