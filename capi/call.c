@@ -440,8 +440,8 @@ aimrt_rpc_result_t front_invoke_raw(const front_raw_call *call, front_raw_outcom
   }
   /* One reference is left, for front_call_release. */
   if (started->inline_refs != 0) front_call_unref(thread, started, started->inline_refs);
-  *out = (front_raw_outcome){started->code,     started->message,  started->trace, started->response_serialization,
-                             started->response, started};
+  *out = (front_raw_outcome){started->code,     started->message, started->trace,        started->response_serialization,
+                             started->response, started->details, started->detail_count, started};
   return AIMRT_RPC_RESULT_OK;
 }
 

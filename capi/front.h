@@ -303,6 +303,8 @@ typedef struct front_raw_outcome {
   aimrt_rpc_str_t trace;
   aimrt_rpc_str_t serialization;
   aimrt_rpc_bytes_t response;
+  const aimrt_rpc_pair_t *details;
+  size_t detail_count;
   front_call *call; /* owned: front_call_release */
 } front_raw_outcome;
 

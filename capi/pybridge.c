@@ -66,6 +66,7 @@ typedef struct py_table {
 
 #define PY_TABLE_COUNT (sizeof(py_table) / sizeof(void *))
 #define DRAIN_BATCH 256u
+#define FINISH_MAX_DETAILS 64u
 #define GATE_SHUT 0x80000000u /* the interpreter goes down: nothing may enter it any more */
 #define STOP_LIMIT_NS (5 * FRONT_NANOSECONDS_PER_SECOND) /* how long the end of the interpreter waits for those inside */
 
@@ -206,6 +207,29 @@ static PyObject *new_tuple(PyObject *const *items, Py_ssize_t count) {
   return tuple;
 }
 
+/* A tuple of (key, value); NULL with an exception set. */
+static PyObject *new_pairs(const aimrt_rpc_pair_t *pairs, size_t count) {
+  PyObject *tuple = py.tuple_new((Py_ssize_t)count);
+  for (size_t i = 0; tuple != NULL && i < count; i++) {
+    PyObject *items[2] = {new_text(pairs[i].key), new_text(pairs[i].value)};
+    PyObject *item = new_tuple(items, 2);
+    if (item == NULL) {
+      py.decref(tuple);
+      return NULL;
+    }
+    (void)py.tuple_set(tuple, (Py_ssize_t)i, item);
+  }
+  return tuple;
+}
+
+/* What a failed call says beside its code: (message, trace, details); None for a call that ended well. */
+static PyObject *new_failure(aimrt_rpc_code_t code, aimrt_rpc_str_t message, aimrt_rpc_str_t trace, const aimrt_rpc_pair_t *details,
+                             size_t detail_count) {
+  if (code == 0) return new_none();
+  PyObject *items[3] = {new_text(message), new_text(trace), new_pairs(details, detail_count)};
+  return new_tuple(items, 3);
+}
+
 /* Raises what fits a failed function and frees its error object. Returns NULL, as a built-in must. */
 static PyObject *raise_error(aimrt_rpc_result_t result, aimrt_rpc_error_t error) {
   const char *standard = aimrt_rpc_result_string(result);
@@ -258,7 +282,7 @@ static uint8_t get_call(PyObject *const *arguments, front_raw_call *call, left_l
   return 1;
 }
 
-/* invoke(method, context, request, serialization) -> (code, response, message or None) */
+/* invoke(method, context, request, serialization) -> (code, response, failure or None) */
 static PyObject *bridge_invoke(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
   (void)self;
   front_raw_call call;
@@ -269,7 +293,7 @@ static PyObject *bridge_invoke(PyObject *self, PyObject *const *arguments, Py_ss
   aimrt_rpc_result_t result = front_invoke_raw(&call, &outcome, &error);
   if (result != AIMRT_RPC_RESULT_OK) return raise_error(result, error);
   PyObject *items[3] = {py.int_new((long long)outcome.code), new_bytes(outcome.response),
-                        outcome.code == 0 ? new_none() : new_text_or_none(outcome.message)};
+                        new_failure(outcome.code, outcome.message, outcome.trace, outcome.details, outcome.detail_count)};
   front_call_release(outcome.call);
   return new_tuple(items, 3);
 }
@@ -288,16 +312,25 @@ static PyObject *bridge_start(PyObject *self, PyObject *const *arguments, Py_ssi
   return result == AIMRT_RPC_RESULT_OK ? py.uint_new(handle) : raise_error(result, error);
 }
 
+/* The failure of a call that finished, from its outcome; None for other events. */
+static PyObject *event_failure(const aimrt_rpc_event_t *event) {
+  aimrt_rpc_outcome_t outcome = {.struct_size = (uint32_t)sizeof outcome};
+  if (event->kind != AIMRT_RPC_EVENT_CALL_FINISHED || event->code == 0 ||
+      aimrt_rpc_call_outcome(event->call, &outcome, NULL) != AIMRT_RPC_RESULT_OK)
+    return new_none();
+  return new_failure(outcome.code, outcome.message, outcome.trace, outcome.details, outcome.detail_count);
+}
+
 static PyObject *new_event(const aimrt_rpc_event_t *event) {
   aimrt_rpc_context_t context = event->kind == AIMRT_RPC_EVENT_CALL_ARRIVED ? aimrt_rpc_call_context(event->call) : 0;
   PyObject *items[8] = {py.int_new((long long)event->kind),       py.uint_new(event->tag),
                         py.uint_new(event->call),                 py.int_new((long long)event->code),
-                        new_bytes(event->payload.bytes),          new_text_or_none(event->message),
+                        new_bytes(event->payload.bytes),          event_failure(event),
                         new_text(event->payload.serialization),   py.uint_new(context)};
   return new_tuple(items, 8);
 }
 
-/* drain(queue) -> [(kind, tag, call, code, payload, message or None, serialization, context)], calls that finished are released */
+/* drain(queue) -> [(kind, tag, call, code, payload, failure or None, serialization, context)], calls that finished are released */
 static PyObject *bridge_drain(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
   (void)self;
   uint64_t queue = 0;
@@ -325,19 +358,51 @@ static PyObject *bridge_drain(PyObject *self, PyObject *const *arguments, Py_ssi
 
 /* ---- Calls, server side ------------------------------------------------------------------------------------------------- */
 
-/* finish(call, code, response, message=None, trace=None, serialization=None) -> False when nobody waited any more */
+/* Ends a call with a whole status. */
+static aimrt_rpc_result_t finish_details(aimrt_rpc_call_t call, aimrt_rpc_status_t *status, aimrt_rpc_bytes_t response, PyObject *details,
+                                         aimrt_rpc_error_t *error) {
+  aimrt_rpc_pair_t pairs[FINISH_MAX_DETAILS];
+  Py_ssize_t count = py.tuple_size(details);
+  if (count < 0) return AIMRT_RPC_RESULT_INVALID_ARGUMENT;
+  if (count > (Py_ssize_t)FINISH_MAX_DETAILS) count = FINISH_MAX_DETAILS;
+  for (Py_ssize_t i = 0; i < count; i++) {
+    PyObject *pair = py.tuple_get(details, i);
+    if (pair == NULL || py.tuple_size(pair) != 2 || !get_text(py.tuple_get(pair, 0), &pairs[i].key) ||
+        !get_text(py.tuple_get(pair, 1), &pairs[i].value))
+      return AIMRT_RPC_RESULT_INVALID_ARGUMENT;
+  }
+  status->details = pairs;
+  status->detail_count = (size_t)count;
+  const aimrt_rpc_payload_t payload = {response, {NULL, 0}, NULL};
+  return aimrt_rpc_call_finish(call, status, &payload, error);
+}
+
+/* Ends a call; details is a tuple of pairs or NULL. Without details, which is nearly always, no status struct is made. */
+static aimrt_rpc_result_t end_call(aimrt_rpc_call_t call, aimrt_rpc_code_t code, aimrt_rpc_bytes_t response, const aimrt_rpc_str_t *texts,
+                                   PyObject *details, aimrt_rpc_error_t *error) {
+  if (details == NULL || py.tuple_size(details) == 0)
+    return front_finish_raw(call, code, texts[0], texts[1], response, (aimrt_rpc_str_t){NULL, 0}, error);
+  aimrt_rpc_status_t status = AIMRT_RPC_CALL_STATUS_INIT;
+  status.code = code;
+  status.message = texts[0];
+  status.trace = texts[1];
+  return finish_details(call, &status, response, details, error);
+}
+
+/* finish(call, code, response, message=None, trace=None, details=()) -> False when nobody waited any more */
 static PyObject *bridge_finish(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
   (void)self;
   uint64_t call = 0, code = 0;
   aimrt_rpc_bytes_t response;
-  aimrt_rpc_str_t texts[3] = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
+  aimrt_rpc_str_t texts[2] = {{NULL, 0}, {NULL, 0}};
   if (!counted(count, 3, 6, "finish") || !get_number(arguments[0], &call) || !get_number(arguments[1], &code) ||
       !get_bytes(arguments[2], &response))
     return NULL;
-  for (Py_ssize_t i = 3; i < count; i++)
+  for (Py_ssize_t i = 3; i < count && i < 5; i++)
     if (!get_text(arguments[i], &texts[i - 3])) return NULL;
   aimrt_rpc_error_t error = 0;
-  aimrt_rpc_result_t result = front_finish_raw(call, (aimrt_rpc_code_t)code, texts[0], texts[1], response, texts[2], &error);
+  aimrt_rpc_result_t result = end_call(call, (aimrt_rpc_code_t)code, response, texts, count == 6 ? arguments[5] : NULL, &error);
+  if (py.error_occurred() != NULL) return NULL;
   if (result == AIMRT_RPC_RESULT_LOST || result == AIMRT_RPC_RESULT_INVALID_HANDLE) {
     aimrt_rpc_error_free(error);
     return py.int_new(0);
@@ -350,17 +415,17 @@ static void finish_text(aimrt_rpc_call_t call, aimrt_rpc_code_t code, const char
   (void)front_finish_raw(call, code, (aimrt_rpc_str_t){message, strlen(message)}, none, (aimrt_rpc_bytes_t){NULL, 0}, none, NULL);
 }
 
-/* Ends a call with what the adapter returned: (code, response, message or None, trace or None). */
+/* Ends a call with what the adapter returned: (code, response, message or None, trace or None, details). */
 static uint8_t finish_answer(aimrt_rpc_call_t call, PyObject *answer) {
   uint64_t code = 0;
   aimrt_rpc_bytes_t response;
-  aimrt_rpc_str_t message, trace;
-  if (py.tuple_size(answer) != 4 || !get_number(py.tuple_get(answer, 0), &code) ||
-      !get_bytes(py.tuple_get(answer, 1), &response) || !get_text(py.tuple_get(answer, 2), &message) ||
-      !get_text(py.tuple_get(answer, 3), &trace))
+  aimrt_rpc_str_t texts[2];
+  if (py.tuple_size(answer) != 5 || !get_number(py.tuple_get(answer, 0), &code) ||
+      !get_bytes(py.tuple_get(answer, 1), &response) || !get_text(py.tuple_get(answer, 2), &texts[0]) ||
+      !get_text(py.tuple_get(answer, 3), &texts[1]))
     return 0;
-  (void)front_finish_raw(call, (aimrt_rpc_code_t)code, message, trace, response, (aimrt_rpc_str_t){NULL, 0}, NULL);
-  return 1;
+  (void)end_call(call, (aimrt_rpc_code_t)code, response, texts, py.tuple_get(answer, 4), NULL);
+  return py.error_occurred() == NULL;
 }
 
 /* Serves one call with a Python function: handler(context, request, serialization, call) -> answer. */

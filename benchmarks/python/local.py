@@ -53,7 +53,7 @@ def native():
         module = runtime.create_module("m")
         module.serve("pb:/bench.Raw/Echo", lambda context, request: request)
         method = module.client("pb:/bench.Raw/Echo")
-        _core.register_service(module.rpc_handle, "pb:/bench.Bare/Echo", ("pb",), lambda c, q, s, n: (0, q, None, None), 0)
+        _core.register_service(module.rpc_handle, "pb:/bench.Bare/Echo", ("pb",), lambda c, q, s, n: (0, q, None, None, ()), 0)
         bare = _core.register_client(module.rpc_handle, "pb:/bench.Bare/Echo", ("pb",))
         runtime.start()
         invoke = _core.invoke

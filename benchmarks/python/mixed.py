@@ -10,7 +10,7 @@ from local import BODY, QUIET, show, timed
 with aimrt_rpc.Runtime(config_text=QUIET) as runtime:
     runtime.initialize()
     module = runtime.create_module("python")
-    _core.register_service(module.rpc_handle, "pb:/bench.Py/Echo", ("pb",), lambda c, q, s, n: (0, q, None, None), 0)
+    _core.register_service(module.rpc_handle, "pb:/bench.Py/Echo", ("pb",), lambda c, q, s, n: (0, q, None, None, ()), 0)
     to_cpp = _core.register_client(module.rpc_handle, "pb:/bench.Cpp/Echo", ("pb",))
     cpp = ctypes.CDLL(sys.argv[1])
     cpp.bench_attach.argtypes = [ctypes.c_uint64]

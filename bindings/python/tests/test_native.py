@@ -1,5 +1,6 @@
 """The native API, blocking: life cycle, calls, contexts, statuses, errors."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -79,15 +80,19 @@ def test_handler_raises_gives_1008_with_text(runtime):
         started(runtime, handler).invoke(b"")
     assert caught.value.code == Code.SVR_HANDLE_FAILED
     assert "KeyError" in caught.value.message and "no such arm" in caught.value.message
+    assert "in handler" in caught.value.status.trace and "Traceback" in caught.value.status.trace
 
 
 def test_handler_chooses_its_status(runtime):
     def handler(context, request):
-        raise RpcError(Status(4242, "arm is busy"))
+        raise RpcError(Status(4242, "arm is busy", details={"joint": "3", "retry": "später"}))
 
-    with pytest.raises(RpcError) as caught:
-        started(runtime, handler).invoke(b"")
-    assert (caught.value.code, caught.value.message) == (4242, "arm is busy")
+    method = started(runtime, handler)
+    for call in (lambda: method.invoke(b""), lambda: asyncio.run(method.invoke_async(b""))):
+        with pytest.raises(RpcError) as caught:
+            call()
+        assert (caught.value.code, caught.value.message) == (4242, "arm is busy")
+        assert caught.value.details == {"joint": "3", "retry": "später"}
 
 
 def test_json_values(runtime):

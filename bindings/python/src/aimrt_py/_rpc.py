@@ -4,6 +4,7 @@ import traceback
 from typing import Any, Callable, List, Optional, Tuple, Union
 
 from aimrt_rpc import _core
+from aimrt_rpc._core import Answer
 from aimrt_rpc.errors import LibraryError
 from aimrt_rpc.module import Module
 
@@ -17,7 +18,6 @@ _INVALID_CONTEXT = 2003
 
 Reply = Tuple[RpcStatus, bytes]
 ServiceFunction = Callable[[RpcContextRef, bytes], Tuple[RpcStatus, Union[str, bytes]]]
-Answer = Tuple[int, bytes, Optional[str], Optional[str]]
 
 
 class PyPbTypeSupport:
@@ -90,7 +90,7 @@ class ServiceBase:
             try:
                 status, response = service_func(server_ref(context), request)
                 code = status.Code()
-                return code, response.encode("utf-8") if isinstance(response, str) else response, None, None
+                return code, response.encode("utf-8") if isinstance(response, str) else response, None, None, ()
             except BaseException as error:
                 return failed(self, method_name, error)
 
@@ -113,7 +113,7 @@ def failed(service: ServiceBase, method: str, error: BaseException) -> Answer:
     """Logs what a handler raised and gives the answer for it."""
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     service_log(service, f"handler {service._aimrt_name}/{method} raised\n{trace}")
-    return _HANDLE_FAILED, b"", f"{type(error).__name__}: {error}", trace
+    return _HANDLE_FAILED, b"", f"{type(error).__name__}: {error}", trace, ()
 
 
 class RpcHandleRef:
@@ -176,7 +176,7 @@ class RpcHandleRef:
         return RpcStatus(code), response
 
 
-def invoke(module: Module, func_name: str, context: int, request: bytes, serialization: Optional[str]) -> Tuple[int, bytes, Optional[str]]:
+def invoke(module: Module, func_name: str, context: int, request: bytes, serialization: Optional[str]) -> Tuple[int, bytes, _core.Failure]:
     """Calls a registered function by name."""
     method = module.clients.get(func_name)
     if method is None:

@@ -7,9 +7,10 @@ from typing import Any, Callable, Optional, Tuple
 from google.protobuf import json_format
 
 from aimrt_rpc import _core
+from aimrt_rpc._core import Answer
 
 from ._context import RpcContext, RpcContextRef, server_ref
-from ._rpc import Answer, ProxyBase, RpcHandleRef, ServiceBase, add_method, failed, invoke, service_log
+from ._rpc import ProxyBase, RpcHandleRef, ServiceBase, add_method, failed, invoke, service_log
 from ._status import RpcStatus
 
 _SERIALIZATIONS = ("pb", "json")
@@ -37,13 +38,13 @@ def register_service_method(service: ServiceBase, method_name: str, Req: Any, Rs
             parse = lambda data: parse_json(data, Req())  # noqa: E731 - the rare branch
         else:
             text = f"{service._aimrt_name}/{method_name} has pb and json, not {serialization!r}"
-            return _INVALID_SERIALIZATION, b"", text, None
+            return _INVALID_SERIALIZATION, b"", text, None, ()
         try:
             message = parse(request)
         except BaseException as error:
             text = f"request of {service._aimrt_name}/{method_name} is no {Req.DESCRIPTOR.full_name}: {error}"
             service_log(service, text)
-            return _DESERIALIZATION_FAILED, b"", text, None
+            return _DESERIALIZATION_FAILED, b"", text, None, ()
         result = None
         try:
             result = getattr(service, handler_name)(server_ref(context), message)
@@ -54,12 +55,12 @@ def register_service_method(service: ServiceBase, method_name: str, Req: Any, Rs
         try:
             if not isinstance(response, Rsp):
                 raise TypeError(f"expected {Rsp.DESCRIPTOR.full_name}, got {type(response).__name__}")
-            return code, response.SerializeToString() if serialization == "pb" else _to_json(response), None, None
+            return code, response.SerializeToString() if serialization == "pb" else _to_json(response), None, None, ()
         except BaseException as error:
             text = f"response of {service._aimrt_name}/{method_name} cannot be serialized: {error}"
             if not code:
                 service_log(service, text)
-            return code or _SERIALIZATION_FAILED, b"", text, None
+            return code or _SERIALIZATION_FAILED, b"", text, None, ()
 
     add_method(service, method_name, _SERIALIZATIONS, adapter)
 

@@ -13,10 +13,15 @@ from . import _abi, _bridge
 from ._lib import lib
 from .errors import library_error
 
-# One received event: kind, tag, call, code, payload bytes, message, serialization, context.
-Event = Tuple[int, int, int, int, bytes, Optional[str], str, int]
-# handler(context, request, serialization, call) -> (code, response, message, trace)
-RawHandler = Callable[[int, bytes, str, int], Tuple[int, bytes, Optional[str], Optional[str]]]
+Pairs = Tuple[Tuple[str, str], ...]
+# What a call that failed says beside its code: message, remote trace, details. None for one that ended well.
+Failure = Optional[Tuple[str, str, Pairs]]
+# One received event: kind, tag, call, code, payload bytes, failure, serialization, context.
+Event = Tuple[int, int, int, int, bytes, Failure, str, int]
+# What a handler answers: code, response, message, trace, details.
+Answer = Tuple[int, bytes, Optional[str], Optional[str], Pairs]
+# handler(context, request, serialization, call)
+RawHandler = Callable[[int, bytes, str, int], Answer]
 
 _str_t = _abi.aimrt_rpc_str_t
 _DRAIN_BATCH = 256
@@ -204,24 +209,30 @@ def _call_options(context: int, request: bytes, serialization: Optional[str]) ->
     return options
 
 
-def invoke(method: int, context: int, request: bytes, serialization: Optional[str]) -> Tuple[int, bytes, Optional[str]]:
-    """Calls and waits; gives (code, response, message or None). Releases the GIL."""
+def _outcome(call: int) -> Tuple[int, bytes, Failure]:
+    """Reads how a call ended: code, response, failure."""
+    outcome, error = _abi.aimrt_rpc_outcome_t(), new_error()
+    outcome.struct_size = ctypes.sizeof(outcome)
+    check(lib.aimrt_rpc_call_outcome(call, ctypes.byref(outcome), ctypes.byref(error)), error)
+    body = outcome.response.bytes
+    data = ctypes.string_at(body.data, body.size) if body.size else b""
+    if not outcome.code:
+        return 0, data, None
+    pairs = [outcome.details[i] for i in range(outcome.detail_count)]
+    details = tuple((text_of(pair.key), text_of(pair.value)) for pair in pairs)
+    return outcome.code, data, (text_of(outcome.message), text_of(outcome.trace), details)
+
+
+def invoke(method: int, context: int, request: bytes, serialization: Optional[str]) -> Tuple[int, bytes, Failure]:
+    """Calls and waits; gives (code, response, failure). Releases the GIL."""
     options = _call_options(context, request, serialization)
     code, call, error = _abi.aimrt_rpc_code_t(0), _abi.aimrt_rpc_call_t(0), new_error()
     check(
         lib.aimrt_rpc_call_invoke(method, ctypes.byref(options), ctypes.byref(code), ctypes.byref(call), ctypes.byref(error)),
         error,
     )
-    outcome = _abi.aimrt_rpc_outcome_t()
-    outcome.struct_size = ctypes.sizeof(outcome)
     try:
-        check(lib.aimrt_rpc_call_outcome(call, ctypes.byref(outcome), ctypes.byref(error)), error)
-        body = outcome.response.bytes
-        return (
-            outcome.code,
-            ctypes.string_at(body.data, body.size) if body.size else b"",
-            (text_of(outcome.message) if outcome.code else None),
-        )
+        return _outcome(call.value)
     finally:
         lib.aimrt_rpc_call_release(call)
 
@@ -255,30 +266,22 @@ def finish(
     response: bytes,
     message: Optional[str] = None,
     trace: Optional[str] = None,
-    serialization: Optional[str] = None,
+    details: Pairs = (),
 ) -> bool:
     """Ends a call being served; False when nobody waited for it any more."""
-    status = None
-    keep = []
-    if code or message:
-        status = _abi.AIMRT_RPC_CALL_STATUS_INIT()
-        status.code = code
-        for field, text in (("message", message), ("trace", trace)):
-            if text:
-                view = view_of(text)
-                keep.append(view)
-                setattr(status, field, view)
+    status = _abi.AIMRT_RPC_CALL_STATUS_INIT()
+    status.code = code
+    views = (view_of(message or ""), view_of(trace or ""))
+    status.message, status.trace = views
+    kept = [(view_of(key), view_of(value)) for key, value in details]  # the texts live as long as these
+    pairs = (_abi.aimrt_rpc_pair_t * len(kept))(*[_abi.aimrt_rpc_pair_t(*pair) for pair in kept])
+    status.details = ctypes.cast(pairs, type(status.details))
+    status.detail_count = len(details)
     payload = _abi.aimrt_rpc_payload_t()
     payload.bytes.data = _address(response)
     payload.bytes.size = len(response)
-    if serialization:
-        view = view_of(serialization)
-        keep.append(view)
-        payload.serialization = view
     error = new_error()
-    result = lib.aimrt_rpc_call_finish(
-        call, ctypes.byref(status) if status is not None else None, ctypes.byref(payload), ctypes.byref(error)
-    )
+    result = lib.aimrt_rpc_call_finish(call, ctypes.byref(status), ctypes.byref(payload), ctypes.byref(error))
     if result in (_abi.AIMRT_RPC_RESULT_LOST, _abi.AIMRT_RPC_RESULT_INVALID_HANDLE):
         lib.aimrt_rpc_error_free(error)
         return False
@@ -302,8 +305,8 @@ def _handle_request(user_data: int, call: int, request: Any) -> None:
     try:
         answer = handler(lib.aimrt_rpc_call_context(call), body, text_of(payload.serialization), call)
     except BaseException as error:
-        answer = (_abi.AIMRT_RPC_CODE_SVR_HANDLE_FAILED, b"", f"{type(error).__name__}: {error}", None)
-    finish(call, answer[0], answer[1], answer[2], answer[3])
+        answer = (_abi.AIMRT_RPC_CODE_SVR_HANDLE_FAILED, b"", f"{type(error).__name__}: {error}", None, ())
+    finish(call, *answer)
 
 
 _handle_request_c = _abi.aimrt_rpc_handler_fn(_handle_request)
@@ -370,10 +373,11 @@ def drain(queue: int) -> List[Event]:
     for event in events[: count.value]:
         body = event.payload.bytes
         data = ctypes.string_at(body.data, body.size) if body.size else b""
-        message = text_of(event.message) if event.message.size else None
+        finished = event.kind == _abi.AIMRT_RPC_EVENT_CALL_FINISHED
+        failure = _outcome(event.call)[2] if finished and event.code else None
         context = lib.aimrt_rpc_call_context(event.call) if event.kind == _abi.AIMRT_RPC_EVENT_CALL_ARRIVED else 0
-        out.append((event.kind, event.tag, event.call, event.code, data, message, text_of(event.payload.serialization), context))
-        if event.kind == _abi.AIMRT_RPC_EVENT_CALL_FINISHED:
+        out.append((event.kind, event.tag, event.call, event.code, data, failure, text_of(event.payload.serialization), context))
+        if finished:
             lib.aimrt_rpc_call_release(event.call)
     return out
 

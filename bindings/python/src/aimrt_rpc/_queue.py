@@ -11,7 +11,7 @@ _FINISHED = _abi.AIMRT_RPC_EVENT_CALL_FINISHED
 _ARRIVED = _abi.AIMRT_RPC_EVENT_CALL_ARRIVED
 _CANCELLED = _abi.AIMRT_RPC_EVENT_CALL_CANCELLED
 
-Result = Tuple[int, bytes, Optional[str]]
+Result = Tuple[int, bytes, _core.Failure]
 # serve(context, request, serialization, call): ends with _core.finish
 Serve = Callable[[int, bytes, str, int], Coroutine[Any, Any, None]]
 
@@ -71,11 +71,11 @@ class LoopQueue:
         pending = self._pending
         while True:
             events = _core.drain(self._queue)
-            for kind, tag, call, code, payload, message, serialization, context in events:
+            for kind, tag, call, code, payload, failure, serialization, context in events:
                 if kind == _FINISHED:
                     future = pending.pop(tag, None)
                     if future is not None and not future.done():
-                        future.set_result((code, payload, message))
+                        future.set_result((code, payload, failure))
                 elif kind == _ARRIVED:
                     self._arrived(tag, call, payload, serialization, context)
                 elif kind == _CANCELLED:

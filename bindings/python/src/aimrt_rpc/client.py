@@ -89,10 +89,11 @@ class Method(Generic[Req, Rsp]):
             text = f"request of {self.name} cannot be encoded: {type(error).__name__}: {error}"
             raise RpcError(Status(Code.CLI_SERIALIZATION_FAILED, text)) from error
 
-    def _decode(self, answer: Tuple[int, bytes, Optional[str]], serialization: str) -> Rsp:
-        code, body, message = answer
+    def _decode(self, answer: Tuple[int, bytes, _core.Failure], serialization: str) -> Rsp:
+        code, body, failure = answer
         if code:
-            raise rpc_error(Status(code, message or ""))
+            message, trace, details = failure or ("", "", ())
+            raise rpc_error(Status(code, message, trace, dict(details)))
         pair = self._response.pair(serialization)
         try:
             if pair is None:

@@ -6,6 +6,7 @@ import traceback
 from typing import Any, Awaitable, Callable, Optional, Tuple, Union
 
 from . import _core
+from ._core import Answer
 from ._queue import Serve
 from .codec import Codec
 from .context import ServerContext
@@ -13,7 +14,6 @@ from .errors import RpcError
 from .status import Code, Status
 
 Handler = Callable[[ServerContext, Any], Union[Any, Awaitable[Any]]]
-Answer = Tuple[int, bytes, Optional[str], Optional[str]]
 
 
 def is_async(handler: Handler) -> bool:
@@ -54,7 +54,7 @@ class Adapter:
                     raise
                 except BaseException as error:
                     answer = self._failed(error)
-            _core.finish(call, answer[0], answer[1], answer[2], answer[3])
+            _core.finish(call, *answer)
 
         return serve
 
@@ -66,12 +66,12 @@ class Adapter:
                 serialization,
                 ", ".join(self._request.serializations),
             )
-            return None, (Code.SVR_INVALID_SERIALIZATION_TYPE, b"", text, None)
+            return None, (Code.SVR_INVALID_SERIALIZATION_TYPE, b"", text, None, ())
         try:
             return pair[1](request), None
         except Exception as error:
             text = f"request of {self.name} cannot be decoded: {type(error).__name__}: {error}"
-            return None, (Code.SVR_DESERIALIZATION_FAILED, b"", text, None)
+            return None, (Code.SVR_DESERIALIZATION_FAILED, b"", text, None, ())
 
     def _encode(self, result: Any, serialization: str) -> Answer:
         pair = self._response.pair(serialization)
@@ -81,16 +81,16 @@ class Adapter:
             body = pair[0](result)
             if not isinstance(body, (bytes, bytearray)):
                 raise TypeError(f"expected bytes, got {type(body).__name__}")
-            return 0, bytes(body), None, None
+            return 0, bytes(body), None, None, ()
         except Exception as error:
             text = f"response of {self.name} cannot be encoded: {type(error).__name__}: {error}"
             self._log(text)
-            return Code.SVR_SERIALIZATION_FAILED, b"", text, None
+            return Code.SVR_SERIALIZATION_FAILED, b"", text, None, ()
 
     def _failed(self, error: BaseException) -> Answer:
         if isinstance(error, RpcError):
             status: Status = error.status
-            return status.code or Code.SVR_HANDLE_FAILED, b"", status.message or None, None
+            return status.code or Code.SVR_HANDLE_FAILED, b"", status.message or None, None, tuple(status.details.items())
         trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         self._log(f"handler of {self.name} raised\n{trace}")
-        return Code.SVR_HANDLE_FAILED, b"", f"{type(error).__name__}: {error}", trace
+        return Code.SVR_HANDLE_FAILED, b"", f"{type(error).__name__}: {error}", trace, ()
