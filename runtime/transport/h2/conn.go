@@ -93,6 +93,7 @@ type conn struct {
 	drainAt    time.Time
 	idleSince  time.Time
 	pingAt     time.Time // of the keepalive PING in flight
+	aliveArmed bool      // the timer will look whether the peer is alive
 	stallArmed bool      // the timer will look for stalled streams
 	timer      *time.Timer
 	timerAt    time.Time

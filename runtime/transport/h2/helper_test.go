@@ -134,6 +134,8 @@ type raw struct {
 	enc *hpack.Encoder
 	buf bytes.Buffer
 	dec *hpack.Decoder
+
+	quiet bool // settings are not acknowledged
 }
 
 func newRaw(t testing.TB, nc net.Conn) *raw {
@@ -239,7 +241,7 @@ func (r *raw) next() (frame, error) {
 	case *http2.SettingsFrame:
 		out.setting = map[http2.SettingID]uint32{}
 		f.ForeachSetting(func(s http2.Setting) error { out.setting[s.ID] = s.Val; return nil })
-		if !f.IsAck() {
+		if !f.IsAck() && !r.quiet {
 			r.fr.WriteSettingsAck()
 		}
 	}

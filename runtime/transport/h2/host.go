@@ -60,6 +60,7 @@ func (c *conn) begin(p *Pending) (verdict, error) {
 		return canceled, nil
 	}
 	p.attempts++
+	c.armAlive()
 	s := &p.Stream
 	if p.unary() {
 		s.prefix, s.buf, s.off, s.owned = p.request.Prefix, p.request.Body, 0, false

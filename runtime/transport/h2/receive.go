@@ -15,7 +15,7 @@ func (c *conn) readFrame() error {
 		return c.frameError(h, err)
 	}
 	if !c.settled && (h.Type != http2.FrameSettings || h.Flags.Has(http2.FlagSettingsAck)) {
-		return broken(CodeProtocol, "first frame is %s, not SETTINGS", h.Type)
+		return broken(CodeProtocol, "first frame is %s with flags %#x, not SETTINGS", h.Type, uint8(h.Flags))
 	}
 	f, err := c.framer.ReadFrameForHeader(h)
 	if err != nil {
@@ -99,7 +99,7 @@ func (c *conn) control(kind http2.FrameType) error {
 
 func (c *conn) onData(f *http2.DataFrame) error {
 	id, size, p, end := f.StreamID, int(f.Length), f.Data(), f.StreamEnded()
-	if size == 0 && !end {
+	if len(p) == 0 && !end {
 		if err := c.control(http2.FrameData); err != nil {
 			return err
 		}
@@ -437,11 +437,15 @@ func (c *conn) onPing(f *http2.PingFrame) error {
 		return err
 	}
 	c.mu.Lock()
-	if !f.IsAck() {
+	switch {
+	case !f.IsAck():
 		c.out = appendPing(c.out, f.Data, true)
-	} else if f.Data == drainPing && c.draining {
+	case f.Data == drainPing && c.draining && c.server:
 		c.drainAt = time.Time{}
 		c.finalGoAway()
+	case f.Data == keepalivePing && !c.pingAt.IsZero():
+		c.pingAt = time.Time{}
+		c.arm(c.now().Add(c.lim.KeepaliveTime))
 	}
 	c.unlock()
 	return nil

@@ -146,6 +146,7 @@ func (s *Server) opened(c *conn, id uint32, end bool) error {
 	st := &x.Stream
 	c.streams[id] = st
 	c.working++
+	c.armAlive()
 	st.counted = true
 	st.enter()
 	c.mu.Unlock()

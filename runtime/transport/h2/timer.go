@@ -93,7 +93,8 @@ func (c *conn) checkIdle(now time.Time, next *earliest) {
 
 // checkAlive pings a peer that is silent while streams are open.
 func (c *conn) checkAlive(now time.Time, next *earliest) {
-	if c.lim.KeepaliveTime <= 0 || len(c.streams) == 0 {
+	c.aliveArmed = c.lim.KeepaliveTime > 0 && len(c.streams) > 0
+	if !c.aliveArmed {
 		c.pingAt = time.Time{}
 		return
 	}
@@ -179,5 +180,14 @@ func (c *conn) armStall() {
 	if c.lim.StallTimeout > 0 && !c.stallArmed {
 		c.stallArmed = true
 		c.arm(c.now().Add(c.lim.StallTimeout))
+	}
+}
+
+// armAlive has tick look whether the peer is alive while streams are open. mu
+// is held.
+func (c *conn) armAlive() {
+	if c.lim.KeepaliveTime > 0 && !c.aliveArmed {
+		c.aliveArmed = true
+		c.arm(c.now().Add(c.lim.KeepaliveTime))
 	}
 }

@@ -11,8 +11,11 @@ import (
 
 func pattern(n int) []byte {
 	b := make([]byte, n)
-	for i := range b {
+	for i := range min(n, 1021) {
 		b[i] = byte(i * 7 >> 3)
+	}
+	for have := 1021; have < n; have *= 2 {
+		copy(b[have:], b[:have])
 	}
 	return b
 }
