@@ -164,8 +164,7 @@ type outgoing struct {
 	to            *route
 	serialization string
 	buffer        *[]byte // the head, and a small message behind it
-	pending       atomic.Pointer[httpx.Pending]
-	over          atomic.Bool // the transport is done with it
+	pending       *httpx.Pending
 }
 
 // Invoke sends the request.
@@ -176,15 +175,20 @@ func (b *Backend) Invoke(_ context.Context, call *rpc.Call) {
 		return
 	}
 	b.sent.Add(1)
-	call.OnFinish(o.ended)
-	if body == nil {
-		o.start(nil)
-		return
+	r := httpx.Request{Address: o.to.to.Address, Head: *o.buffer}
+	if body != nil {
+		// The caller may release its message as soon as the call ends, which can be while this one is still being written.
+		r.Body = append(make([]byte, 0, len(body)), body...)
 	}
-	// The caller may release its message as soon as the call ends, which can be while this one is still being written.
-	own := append(make([]byte, 0, len(body)), body...)
-	if !b.writeElsewhere(func() { o.start(own) }) {
-		o.done(nil, httpx.ErrClosed)
+	if timeout := call.Context.Timeout; timeout > 0 {
+		r.Deadline = time.Now().Add(timeout + lateGrace)
+	}
+	o.pending = b.client.Prepare(r, o.done)
+	call.OnFinish(o.ended) // at once when the call has been cancelled before
+	if body == nil {
+		o.pending.Start()
+	} else if !b.writeElsewhere(o.pending.Start) {
+		call.Finish(o.failure(httpx.ErrClosed), rpc.Payload{})
 	}
 }
 
@@ -242,36 +246,11 @@ func (o *outgoing) head(bodySize int) error {
 
 func (o *outgoing) metadata(yield func(key, value string) bool) { aimrt.RangeMetadata(o.call, yield) }
 
-// start hands the request to the transport.
-func (o *outgoing) start(body []byte) {
-	if o.call.Finished() { // cancelled before it went out
-		o.done(nil, httpx.ErrCanceled)
-		return
-	}
-	r := httpx.Request{Address: o.to.to.Address, Head: *o.buffer, Body: body}
-	if timeout := o.call.Context.Timeout; timeout > 0 {
-		r.Deadline = time.Now().Add(timeout + lateGrace)
-	}
-	p := o.backend.client.Start(r, o.done)
-	o.pending.Store(p)
-	if o.call.Finished() && !o.over.Load() {
-		p.Cancel() // ended did not see it yet
-	}
-}
-
-// ended gives up the request of a call that ended without its answer.
-func (o *outgoing) ended(*rpc.Call) {
-	if o.over.Load() {
-		return
-	}
-	if p := o.pending.Load(); p != nil {
-		p.Cancel()
-	}
-}
+// ended gives up the request of a call that ended without its answer, also one that is still being written.
+func (o *outgoing) ended(*rpc.Call) { o.pending.Cancel() }
 
 // done ends the call with what came of the request.
 func (o *outgoing) done(r *httpx.Response, err error) {
-	o.over.Store(true)
 	keepHead(o.buffer)
 	o.backend.sent.Add(-1)
 	if o.call.Finished() {

@@ -138,6 +138,9 @@ func (b *Backend) Stop() {
 	_ = b.server.Drain(now) // begins to drain and does not wait
 }
 
+// closeGrace is how long Close waits for answers that are on their way and for requests that have arrived to be answered.
+const closeGrace = 100 * time.Millisecond
+
 // Close ends all calls and connections and waits for their goroutines. Further calls of Close wait, too.
 func (b *Backend) Close(ctx context.Context) error {
 	b.running.Store(false)
@@ -151,6 +154,9 @@ func (b *Backend) Close(ctx context.Context) error {
 		if p != nil {
 			p.StopAccepting()
 		}
+		soon, cancel := context.WithTimeout(ctx, closeGrace)
+		_ = b.server.Drain(soon)
+		cancel()
 		b.server.Close()
 		if p != nil {
 			p.Close()

@@ -38,9 +38,6 @@ type Request struct {
 	Body    []byte
 	// NoBody says that the response has no body whatever its head says: HEAD.
 	NoBody bool
-	// OnlyOnce forbids the second attempt that a request gets when a connection
-	// that had been used before ends without a byte of response.
-	OnlyOnce bool
 	// Deadline ends the request, and its connection, with ErrTimeout; zero: none.
 	Deadline time.Time
 }
@@ -90,24 +87,25 @@ func NewClient(cfg ClientConfig) *Client {
 	return c
 }
 
-// Start sends the request and returns; the bytes are written on the caller's
-// goroutine when an idle connection is there, so a body that the sockets cannot
-// hold makes it wait for the peer, at most until the deadline. done is called exactly once,
-// possibly before Start returns, usually on the goroutine that reads the
-// connection. It must not block; it may start further requests.
+// Prepare makes a request for Pending.Start to send. It can be cancelled from
+// now on. done is called exactly once, possibly before Start returns, usually on
+// the goroutine that reads the connection. It must not block; it may start
+// further requests.
+//
+// A request reaches the peer at most once. It moves to another connection only
+// while no byte of it was sent; when a connection ends later and without a
+// response, the outcome is a *LostError.
+func (c *Client) Prepare(r Request, done func(*Response, error)) *Pending {
+	if r.Network == "" {
+		r.Network = "tcp"
+	}
+	return &Pending{client: c, request: r, done: done}
+}
+
+// Start is Prepare and Pending.Start.
 func (c *Client) Start(r Request, done func(*Response, error)) *Pending {
-	p := &Pending{request: r, done: done}
-	if p.request.Network == "" {
-		p.request.Network = "tcp"
-	}
-	h, err := c.enter(hostKey{p.request.Network, r.Address})
-	if err != nil {
-		p.finish(nil, err)
-		return p
-	}
-	p.host = h
-	h.start(p)
-	h.users.Add(-1)
+	p := c.Prepare(r, done)
+	p.Start()
 	return p
 }
 

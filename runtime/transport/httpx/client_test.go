@@ -345,68 +345,6 @@ func TestDial_RefusedOrTooSlow_ErrorNamesTheAddress(t *testing.T) {
 	mustContain(t, dial, "h:1", "DialTimeout (10ms)")
 }
 
-// onceThenClose answers the first request of a connection and closes on the
-// next without a word, as a server does whose idle timeout has just run out.
-func onceThenClose(accepted *atomic.Int32) func(int, net.Conn, *bufio.Reader) {
-	return func(_ int, c net.Conn, r *bufio.Reader) {
-		accepted.Add(1)
-		if takeRequest(r) == nil {
-			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-			takeRequest(r)
-		}
-	}
-}
-
-func TestRetry_PooledConnectionDies_SecondAttemptOnAFreshOne(t *testing.T) {
-	testx.NoLeaks(t)
-	var accepted atomic.Int32
-	addr := fakeServer(t, onceThenClose(&accepted))
-	c := newClient(t, ClientConfig{MaxConnsPerHost: 1})
-	for i := range 3 {
-		if got := do(c, post(addr, "x")); got.err != nil || got.body != "ok" {
-			t.Fatalf("call %d: %+v", i, got)
-		}
-	}
-	if n := accepted.Load(); n != 3 {
-		t.Fatalf("%d connections, want 3: one per attempt that was answered", n)
-	}
-}
-
-func TestRetry_OnlyOnce_IsNotRepeated(t *testing.T) {
-	testx.NoLeaks(t)
-	var accepted atomic.Int32
-	addr := fakeServer(t, onceThenClose(&accepted))
-	c := newClient(t, ClientConfig{MaxConnsPerHost: 1})
-	do(c, post(addr, "x"))
-	r := post(addr, "x")
-	r.OnlyOnce = true
-	got := do(c, r)
-	mustContain(t, got.err, "before the response", addr)
-}
-
-func TestRetry_ServerAlwaysCloses_SecondAttemptIsTheLast(t *testing.T) {
-	testx.NoLeaks(t)
-	var requests atomic.Int32
-	addr := fakeServer(t, func(n int, c net.Conn, r *bufio.Reader) {
-		for i := 0; takeRequest(r) == nil; i++ {
-			requests.Add(1)
-			if n > 0 || i > 0 {
-				return
-			}
-			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-		}
-	})
-	c := newClient(t, ClientConfig{MaxConnsPerHost: 1})
-	do(c, post(addr, "x"))
-	var lost *LostError
-	if got := do(c, post(addr, "x")); !errors.As(got.err, &lost) || lost.Received {
-		t.Fatalf("error %v", got.err)
-	}
-	if n := requests.Load(); n != 3 {
-		t.Fatalf("%d requests arrived, want 3", n)
-	}
-}
-
 func TestClient_ServerClosesIdleConnection_ItLeavesThePool(t *testing.T) {
 	testx.NoLeaks(t)
 	srv, p := serve(t, ServerConfig{Handler: echo})
@@ -467,7 +405,7 @@ func TestClient_PeerHangsUpOnEverybody_FailsSoon(t *testing.T) {
 		if got := do(c, post(addr, "x")); !errors.As(got.err, &lost) {
 			t.Fatalf("error %v", got.err)
 		}
-		if n := dials.Load(); n > (i+1)*maxStarts {
+		if n := dials.Load(); n > (i+1)*maxHangUps {
 			t.Fatalf("%d dials for %d requests", n, i+1)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -15,108 +14,166 @@ import (
 // the answer that explains it, such as a 413 before the body was taken.
 const writeErrorWait = time.Second
 
+// State of a connection; the moves are in the table above host.
+type connState uint8
+
+const (
+	connFree     connState = iota // no request: idle, or in the hand of a goroutine that looks for one
+	connBusy                      // carries current
+	connAnswered                  // current has its response, yet is still being written: the writer frees it
+	connDead                      // closed; current, if any, is still to be told
+)
+
+// What begin made of a request.
+type beginning uint8
+
+const (
+	begun beginning = iota
+	connOver
+	requestOver
+)
+
 // clientConn is one pooled connection. Its goroutine is in a read all the time,
 // so a response needs no other goroutine and an idle connection that the server
-// closes leaves the pool at once.
+// closes leaves the pool soon. While there is no request it only looks at the
+// socket and takes nothing out: what somebody else sees there before he writes
+// a request is all that came since the last response.
 type clientConn struct {
 	stream
 	host *host
-	used atomic.Bool // has answered a request or lain idle: it may be dead when next used
+	turn uint64          // host.turn when its dial began
+	raw  syscall.RawConn // nil: not a socket; then only the goroutine's reads tell of the peer's close
+
+	control func(fd uintptr) // looks for look
+	seen    arrival          // by whoever has the connection in hand
+	ready   func(fd uintptr) bool
 
 	mu        sync.Mutex // guards the fields below
+	state     connState
 	current   *Pending
-	dead      bool
 	armed     time.Time // read deadline in force; zero: none
 	writeErr  error
 	idleSince time.Time
 
 	// Used by the reading goroutine only.
+	asked    *Pending  // found by await
 	response *Response // reused
 	lent     *buffer   // holds a response that did not fit into the connection's buffer
 	received bool      // some of the response has arrived
 }
 
-func newClientConn(h *host, conn net.Conn) *clientConn {
-	c := &clientConn{host: h, response: &Response{}}
+func newClientConn(h *host, conn net.Conn, turn uint64) *clientConn {
+	c := &clientConn{host: h, turn: turn, raw: rawOf(conn), response: &Response{}}
+	c.control = func(fd uintptr) { c.seen = peek(fd) }
+	c.ready = c.isReady
 	c.stream = stream{conn: conn, in: buffers.Get().(*buffer), read: c.readConn}
 	return c
 }
 
-// begin makes p the request of this connection; false when the connection or
-// the request is over.
-func (c *clientConn) begin(p *Pending) bool {
+// abandon closes a connection that has no goroutine yet.
+func (c *clientConn) abandon() {
+	c.conn.Close()
+	c.in.free()
+}
+
+// look tells what has arrived on a connection in hand. A request may be written
+// only where that is nothing: the peer has not closed, so far as it is known here.
+func (c *clientConn) look() arrival {
+	if c.raw == nil {
+		return nothing // begin asks the state
+	}
+	if c.raw.Control(c.control) != nil {
+		return theEnd
+	}
+	return c.seen
+}
+
+// begin makes p the request of this connection, unless one of them is over.
+func (c *clientConn) begin(p *Pending) beginning {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.dead {
-		return false
+	if c.state == connDead {
+		return connOver
 	}
-	c.current = p
-	p.conn.Store(c)
+	p.conn.Store(c) // before beginWrite: whoever cancels after it looks here
+	if !p.beginWrite() {
+		return requestOver
+	}
+	c.state, c.current = connBusy, p
 	c.arm(p.request.Deadline)
-	return true
+	return begun
 }
 
-// send writes the request on the caller's goroutine. A failed write is not the
-// outcome: the reading goroutine sees what came of it.
-func (c *clientConn) send(p *Pending) {
-	if !p.beginWrite() {
-		c.release(p)
+// send writes the request that has begun. again asks for another connection:
+// nothing went out. Any other failure is not the outcome yet, the reading
+// goroutine sees what came of it.
+func (c *clientConn) send(p *Pending) (again bool) {
+	n, err := writeBoth(c.conn, p.request.Head, p.request.Body)
+	if err != nil {
+		c.writeFailed(p, n, err)
+	}
+	return p.endWrite(c, n > 0 || err == nil, err == nil)
+}
+
+func (c *clientConn) writeFailed(p *Pending, n int64, err error) {
+	if n == 0 {
+		c.drop()
 		return
 	}
-	err := writeBoth(c.conn, p.request.Head, p.request.Body)
-	if err != nil {
-		c.mu.Lock()
-		if c.current == p {
-			c.writeErr = err
-			if until := time.Now().Add(writeErrorWait); c.armed.IsZero() || c.armed.After(until) {
-				c.arm(until)
-			}
-		}
-		c.mu.Unlock()
-	}
-	p.endWrite()
-}
-
-// release gives back a connection whose request ended before it was written.
-func (c *clientConn) release(p *Pending) {
-	if c.take(p) {
-		c.host.serveNext(c)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current == p {
+		c.writeErr = err
+		c.armBefore(time.Now().Add(writeErrorWait))
 	}
 }
 
-// take ends the connection between p and c; only one caller gets true.
+// take parts p from c; only one caller gets true.
 func (c *clientConn) take(p *Pending) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.current != p || p == nil {
+	return c.part(p)
+}
+
+// part is take with c.mu held.
+func (c *clientConn) part(p *Pending) bool {
+	if p == nil || c.current != p {
 		return false
 	}
 	c.current = nil
+	if c.state == connBusy {
+		c.state = connFree
+	}
 	return true
 }
 
 // drop closes the connection; its goroutine does the rest.
 func (c *clientConn) drop() {
 	c.mu.Lock()
-	c.dead = true
+	c.state = connDead
 	c.mu.Unlock()
 	c.conn.Close()
 }
 
 // rest arms the idle timeout; false when the connection is over. A deadline
-// that comes earlier stays: when it passes, readConn finds out what it means.
+// that comes earlier stays: when it passes, again finds out what it means.
 func (c *clientConn) rest() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.dead {
+	if c.state == connDead {
 		return false
 	}
-	c.used.Store(true)
+	c.state = connFree
 	c.idleSince = time.Now()
-	if until := c.idleSince.Add(c.host.client.cfg.IdleTimeout); c.armed.IsZero() || c.armed.After(until) {
-		c.arm(until)
-	}
+	c.armBefore(c.idleSince.Add(c.host.client.cfg.IdleTimeout))
 	return true
+}
+
+// armBefore sets the read deadline unless an earlier one is in force; c.mu is held.
+func (c *clientConn) armBefore(t time.Time) {
+	if c.armed.IsZero() || c.armed.After(t) {
+		c.rearm(t)
+	}
 }
 
 // arm sets the read deadline unless it is in force; c.mu is held.
@@ -142,6 +199,46 @@ func (c *clientConn) readConn(p []byte) (int, error) {
 	}
 }
 
+// await waits until there is a request, or something arrives that nobody asked
+// for; then the connection is dead.
+func (c *clientConn) await() error {
+	if c.raw == nil {
+		return nil
+	}
+	for {
+		err := c.raw.Read(c.ready)
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || !c.again() {
+			return err
+		}
+	}
+}
+
+// isReady is called when the socket may have become readable; false waits on.
+func (c *clientConn) isReady(fd uintptr) bool {
+	c.mu.Lock()
+	c.asked = c.current
+	c.mu.Unlock()
+	if c.asked != nil {
+		return true
+	}
+	if peek(fd) == nothing {
+		return false
+	}
+	c.asked = c.requested()
+	return true
+}
+
+// requested gives the request that what has arrived belongs to. Without one
+// the connection is dead from now on.
+func (c *clientConn) requested() *Pending {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current == nil {
+		c.state = connDead
+	}
+	return c.current
+}
+
 // again decides what a passed deadline means: true to go on reading.
 func (c *clientConn) again() bool {
 	c.mu.Lock()
@@ -155,14 +252,14 @@ func (c *clientConn) again() bool {
 		c.rearm(until)
 		return true
 	}
-	until := c.idleSince.Add(c.host.client.cfg.IdleTimeout)
-	if now.Before(until) {
+	until, answered := c.idleSince.Add(c.host.client.cfg.IdleTimeout), c.state == connAnswered
+	if !answered && now.Before(until) {
 		c.rearm(until)
 		c.mu.Unlock()
 		return true
 	}
 	c.mu.Unlock()
-	if c.host.dropIdle(c) {
+	if answered || c.host.dropIdle(c) {
 		return false
 	}
 	c.mu.Lock() // a request has the connection in hand and is about to begin
@@ -190,13 +287,17 @@ func (c *clientConn) run() {
 func (c *clientConn) one() (again bool, err error) {
 	c.rewind()
 	c.received = false
+	if err := c.await(); err != nil {
+		return false, err
+	}
 	if err := c.fill(); err != nil {
 		return false, err
 	}
 	c.received = true
-	c.mu.Lock()
-	p := c.current
-	c.mu.Unlock()
+	p := c.asked
+	if c.raw == nil {
+		p = c.requested()
+	}
 	if p == nil {
 		return false, malformed(400, "response", "%s came without a request", sample(c.in.b[:c.in.w]))
 	}
@@ -204,56 +305,69 @@ func (c *clientConn) one() (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if !c.take(p) {
+	keep, ours := c.answered(p, keep && c.in.r == c.in.w)
+	if !ours {
 		return false, nil // cancelled meanwhile
 	}
-	keep = keep && c.in.r == c.in.w
 	if !keep {
 		c.drop()
 	}
-	if p.finish(c.response, nil) {
+	p.keep = keep
+	if p.publish(c.response, nil) {
 		// A goroutine that still is in its write delivers: the memory is its now.
-		c.response, c.in = &Response{}, buffers.Get().(*buffer)
-	} else if c.lent != nil {
-		c.lent.free()
+		c.response, c.in, c.lent = &Response{}, buffers.Get().(*buffer), nil
+		return keep, nil
 	}
-	c.lent = nil
+	if c.lent != nil {
+		c.lent.free()
+		c.lent = nil
+	}
 	if keep {
 		c.host.release(c)
 	}
 	return keep, nil
 }
 
+// answered parts the request from the connection when its response is complete
+// and claims its outcome; false when somebody else has. It says whether the
+// connection can be kept.
+func (c *clientConn) answered(p *Pending, keep bool) (kept, ours bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.part(p) || !p.claim() {
+		return false, false
+	}
+	keep = keep && c.state == connFree && c.writeErr == nil
+	if keep && p.writing() {
+		c.state = connAnswered
+		c.armBefore(time.Now().Add(writeErrorWait))
+	}
+	return keep, true
+}
+
 // end closes the connection and gives its request, if any, an outcome.
 func (c *clientConn) end(err error) {
+	h := c.host
+	h.users.Add(1)
+	defer h.users.Add(-1)
 	c.drop()
 	c.mu.Lock()
 	p, writeErr := c.current, c.writeErr
 	c.current = nil
 	c.mu.Unlock()
-	c.host.discard(c)
+	h.discard(c)
 	if p == nil {
 		if err != nil && err != io.EOF && !errors.Is(err, net.ErrClosed) {
-			c.host.client.log.Debug("idle connection dropped", "address", c.host.key.address, "error", err)
+			h.client.log.Debug("idle connection dropped", "address", h.key.address, "error", err)
 		}
 		return
 	}
-	if c.mayRetry(p, err) {
-		c.host.retry(p)
-		return
+	if p.connEnded(c.outcome(err, writeErr)) {
+		h.replace(p, c)
 	}
-	p.finish(nil, c.outcome(err, writeErr))
 }
 
-// mayRetry reports whether the connection was dead before the request came: it
-// had been used, and nothing of a response arrived.
-func (c *clientConn) mayRetry(p *Pending, err error) bool {
-	if c.received || !c.used.Load() || p.request.OnlyOnce || p.over() || p.retried.Load() {
-		return false
-	}
-	return err == io.EOF || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
-}
-
+// outcome is what a request sees whose connection ended after some of it was sent.
 func (c *clientConn) outcome(err, writeErr error) error {
 	var bad *ProtocolError
 	var limit *LimitError
@@ -263,13 +377,13 @@ func (c *clientConn) outcome(err, writeErr error) error {
 	case errors.Is(err, net.ErrClosed):
 		return ErrClosed
 	case writeErr != nil:
-		return &LostError{Address: c.host.key.address, Err: writeErr}
+		err = writeErr
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return ErrTimeout
 	case err == io.EOF && c.received:
 		err = io.ErrUnexpectedEOF
 	}
-	return &LostError{Address: c.host.key.address, Received: c.received, Err: err}
+	return &LostError{Address: c.host.key.address, Sent: true, Received: c.received, Err: err}
 }
 
 // readResponse reads the response to p into c.response; keep tells whether the

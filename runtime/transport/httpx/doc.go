@@ -7,6 +7,9 @@
 // does not force: the goroutine that reads a request calls the handler, the
 // goroutine that starts a request writes it, one system call each.
 //
+// A request is made at most once: it may move to another connection only while
+// no byte of it is out. The client looks at a connection before it writes there.
+//
 // The server parses strictly (what two parsers could understand differently is
 // refused) and the client names what was wrong with an answer. Every size, count
 // and wait has a limit that the configuration can change. The package knows no

@@ -56,16 +56,20 @@ func (e *DialError) Unwrap() error { return e.Err }
 // LostError is a connection that ended before the response was complete.
 type LostError struct {
 	Address  string
+	Sent     bool // whether any of the request was sent: the peer may have executed it
 	Received bool // whether any byte of the response had arrived
 	Err      error
 }
 
 func (e *LostError) Error() string {
-	when := "before the response"
+	when, so := "before the response", ""
 	if e.Received {
 		when = "inside the response"
 	}
-	return fmt.Sprintf("connection to %q ended %s: %v", e.Address, when, e.Err)
+	if e.Sent {
+		so = "; the request may have been executed"
+	}
+	return fmt.Sprintf("connection to %q ended %s: %v%s", e.Address, when, e.Err, so)
 }
 func (e *LostError) Unwrap() error { return e.Err }
 

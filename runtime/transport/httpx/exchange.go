@@ -104,7 +104,6 @@ func (x *Exchange) respond(head, body []byte, last bool) error {
 		body = nil
 	}
 	err := c.write(head, body)
-	c.phase.CompareAndSwap(phaseBusy, phaseIdle)
 	switch {
 	case err != nil:
 		c.abandon()

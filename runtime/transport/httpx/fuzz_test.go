@@ -78,7 +78,7 @@ func FuzzServer(f *testing.F) {
 // reading is what a client makes of a byte stream.
 func reading(data []byte, piece int, noBody bool) string {
 	h := &host{client: NewClient(ClientConfig{MaxBodyBytes: 1 << 16, MaxHeadBytes: 1 << 13}), key: hostKey{"tcp", "h:1"}, conns: map[*clientConn]struct{}{}}
-	c := newClientConn(h, &scripted{data: data, piece: piece})
+	c := newClientConn(h, &scripted{data: data, piece: piece}, 0)
 	if err := c.fill(); err != nil {
 		return err.Error()
 	}

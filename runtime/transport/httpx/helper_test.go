@@ -70,6 +70,10 @@ func dialRaw(t testing.TB, p *port.Port) *rawConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
+	return newRaw(t, c)
+}
+
+func newRaw(t testing.TB, c net.Conn) *rawConn {
 	c.SetDeadline(time.Now().Add(20 * time.Second))
 	return &rawConn{Conn: c, t: t, r: bufio.NewReader(c)}
 }

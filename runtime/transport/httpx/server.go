@@ -74,7 +74,7 @@ func (s *Server) ServeConn(conn net.Conn) {
 	c := newServerConn(s, conn)
 	defer conn.Close()
 	s.mu.Lock()
-	if s.draining.Load() {
+	if s.closed.Load() {
 		s.mu.Unlock()
 		return
 	}
@@ -109,8 +109,9 @@ func (s *Server) Conns() int {
 }
 
 // Drain closes idle connections, lets open exchanges be answered and their
-// connections close, and returns when none is left or ctx ends. New
-// connections are closed. Close must still be called.
+// connections close, and returns when none is left or ctx ends. A request that
+// has arrived before its connection is closed is answered, also on a new
+// connection. Close must still be called.
 func (s *Server) Drain(ctx context.Context) error {
 	s.mu.Lock()
 	s.draining.Store(true)
@@ -118,11 +119,9 @@ func (s *Server) Drain(ctx context.Context) error {
 		s.emptied = make(chan struct{})
 	}
 	emptied := s.emptied
-	idle := 0
 	for c := range s.conns {
-		if c.phase.CompareAndSwap(phaseIdle, phaseClosed) {
-			c.conn.Close()
-			idle++
+		if !c.hungUp.Load() {
+			c.nudge()
 		}
 	}
 	if len(s.conns) == 0 {

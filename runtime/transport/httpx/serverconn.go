@@ -13,13 +13,6 @@ import (
 	"aimrtrpc/internal/guard"
 )
 
-// Phases of a server connection. Only an idle one may be closed by Drain.
-const (
-	phaseIdle int32 = iota
-	phaseBusy
-	phaseClosed
-)
-
 // What the next read waits for; it decides the deadline.
 type waitFor uint8
 
@@ -37,7 +30,6 @@ type serverConn struct {
 	stream
 	srv     *Server
 	peer    string
-	phase   atomic.Int32
 	current atomic.Pointer[Exchange]
 	hungUp  atomic.Bool   // no further request is read
 	waiting atomic.Bool   // the goroutine waits for wake, not in a read
@@ -98,7 +90,7 @@ func (c *serverConn) handle(x *Exchange) {
 // ended between requests.
 func (c *serverConn) readRequest() (*Exchange, error) {
 	c.next = forRequest
-	if err := c.firstByte(); err != nil || !c.phase.CompareAndSwap(phaseIdle, phaseBusy) {
+	if err := c.firstByte(); err != nil {
 		return nil, nil
 	}
 	c.next, c.since = forHead, time.Time{}
@@ -128,7 +120,7 @@ func (c *serverConn) readRequest() (*Exchange, error) {
 func (c *serverConn) firstByte() error {
 	if c.in.r == c.in.w {
 		c.rewind()
-		if err := c.fill(); err != nil {
+		if err := c.fillFirst(); err != nil {
 			return err
 		}
 	}
@@ -149,6 +141,24 @@ func (c *serverConn) firstByte() error {
 			}
 		}
 	}
+}
+
+// fillFirst waits between requests. A request that has arrived when the idle
+// time is over, or when Drain ends it, is read and answered: its peer could not
+// know that the connection would close.
+func (c *serverConn) fillFirst() error {
+	err := c.fill()
+	if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || c.hungUp.Load() || !c.arrived() {
+		return err
+	}
+	c.next, c.since = forHead, time.Time{}
+	return c.fill()
+}
+
+// arrived reports whether the socket holds bytes.
+func (c *serverConn) arrived() (yes bool) {
+	raw := rawOf(c.conn)
+	return raw != nil && raw.Control(func(fd uintptr) { yes = peek(fd) == someData }) == nil && yes
 }
 
 func (x *Exchange) parse(head []byte, f *fields, maxHeaders int) error {
@@ -260,14 +270,36 @@ func (c *serverConn) waitDone(x *Exchange, limit <-chan time.Time) {
 	}
 }
 
-// readConn is one read under the deadline that fits what is waited for.
+// readConn is one read under the deadline that fits what is waited for. Drain
+// may have ended a wait that was not one for a request; then it goes on.
 func (c *serverConn) readConn(p []byte) (int, error) {
+	for {
+		c.armRead()
+		n, err := c.conn.Read(p)
+		if c.next == forBody {
+			c.received += n
+		}
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+		due := !time.Now().Before(c.armed)
+		c.armed = time.Time{}
+		if due || c.next == forRequest || c.next == forAnswer || c.hungUp.Load() {
+			return n, err
+		}
+	}
+}
+
+func (c *serverConn) armRead() {
 	cfg, now := &c.srv.cfg, time.Now()
 	switch c.next {
 	case forRequest, forAnswer:
 		// Arming a timer per request costs more than a slightly early close.
 		if left := c.armed.Sub(now); left > cfg.IdleTimeout || left < cfg.IdleTimeout-cfg.IdleTimeout/32 {
 			c.arm(now.Add(cfg.IdleTimeout))
+		}
+		if c.next == forRequest && c.srv.draining.Load() {
+			c.nudge()
 		}
 	default:
 		if c.since.IsZero() {
@@ -276,12 +308,11 @@ func (c *serverConn) readConn(p []byte) (int, error) {
 		earned := time.Duration(c.received/cfg.MinBodyRate) * time.Second
 		c.arm(c.since.Add(cfg.ReadHeaderTimeout + earned))
 	}
-	n, err := c.conn.Read(p)
-	if c.next == forBody {
-		c.received += n
-	}
-	return n, err
 }
+
+// nudge ends the wait for the next request: the reading goroutine looks whether
+// one has arrived and closes the connection if not.
+func (c *serverConn) nudge() { _ = c.conn.SetReadDeadline(time.Unix(1, 0)) }
 
 func (c *serverConn) arm(t time.Time) {
 	c.armed = t
@@ -305,25 +336,27 @@ func (c *serverConn) write(head, body []byte) error {
 		c.writeArmed = now.Add(grace)
 		_ = c.conn.SetWriteDeadline(c.writeArmed)
 	}
-	return writeBoth(c.conn, head, body)
+	_, err := writeBoth(c.conn, head, body)
+	return err
 }
 
 // writeBoth copies small messages together and hands large ones to the kernel
-// as they are; either way it is one system call while the socket has room.
-func writeBoth(conn net.Conn, head, body []byte) (err error) {
-	switch {
-	case len(body) == 0:
-		_, err = conn.Write(head)
-	case len(head)+len(body) <= coalesceBytes:
-		b := outgoing.Get().(*[]byte)
-		*b = append(append((*b)[:0], head...), body...)
-		_, err = conn.Write(*b)
-		outgoing.Put(b)
-	default:
+// as they are; either way it is one system call while the socket has room. It
+// tells how many bytes are out.
+func writeBoth(conn net.Conn, head, body []byte) (int64, error) {
+	if len(head)+len(body) > coalesceBytes && len(body) > 0 {
 		parts := net.Buffers{head, body}
-		_, err = parts.WriteTo(conn)
+		return parts.WriteTo(conn)
 	}
-	return err
+	if len(body) == 0 {
+		n, err := conn.Write(head)
+		return int64(n), err
+	}
+	b := outgoing.Get().(*[]byte)
+	*b = append(append((*b)[:0], head...), body...)
+	n, err := conn.Write(*b)
+	outgoing.Put(b)
+	return int64(n), err
 }
 
 // hangUp ends the sending half: the peer sees the end of the answer, and what
@@ -346,11 +379,12 @@ func (c *serverConn) abandon() {
 
 // linger reads and drops what the peer still sends, for a short time.
 func (c *serverConn) linger() {
-	_ = c.conn.SetReadDeadline(time.Now().Add(lingerTime))
-	for dropped := 0; dropped < lingerBytes; {
+	until := time.Now().Add(lingerTime)
+	for dropped := 0; dropped < lingerBytes && time.Now().Before(until); {
+		_ = c.conn.SetReadDeadline(until) // again: Drain may have set another
 		n, err := c.conn.Read(c.in.b)
 		dropped += n
-		if err != nil {
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return
 		}
 	}

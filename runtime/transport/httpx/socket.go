@@ -1,0 +1,54 @@
+package httpx
+
+import (
+	"net"
+	"syscall"
+	"unsafe"
+)
+
+// What waits in the receive buffer of a socket.
+type arrival uint8
+
+const (
+	nothing  arrival = iota
+	someData         // bytes nobody has read
+	theEnd           // the peer has closed, or the connection has failed
+)
+
+// rawOf gives the socket under a connection, nil where there is none of our
+// own: a wrapped connection may hold bytes that its socket no longer shows.
+func rawOf(conn net.Conn) syscall.RawConn {
+	var raw syscall.RawConn
+	var err error
+	switch c := conn.(type) {
+	case *net.TCPConn:
+		raw, err = c.SyscallConn()
+	case *net.UnixConn:
+		raw, err = c.SyscallConn()
+	default:
+		return nil
+	}
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+// peek looks what has arrived at a socket. It takes nothing and never waits,
+// hence the raw system call: the scheduler need not know of it.
+func peek(fd uintptr) arrival {
+	var b byte
+	for {
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b)), 1,
+			syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
+		switch {
+		case errno == syscall.EINTR:
+		case errno == syscall.EAGAIN:
+			return nothing
+		case errno == 0 && n > 0:
+			return someData
+		default:
+			return theEnd
+		}
+	}
+}
