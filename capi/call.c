@@ -373,7 +373,7 @@ aimrt_rpc_result_t aimrt_rpc_call_cancel(aimrt_rpc_call_t call, aimrt_rpc_error_
   else if (pending && held->kind == FRONT_ENTRY_DIRECT)
     (void)front_server_cancel(&held->server, held->runtime);
   else if (pending)
-    aimrtgo_engine_cancel((uint64_t)(uintptr_t)held);
+    pending = aimrtgo_engine_cancel((uint64_t)(uintptr_t)held) != 0;
   front_call_unref(thread, held, 1);
   return pending ? AIMRT_RPC_RESULT_OK : front_fail(error, AIMRT_RPC_RESULT_LOST, "the call had ended");
 }

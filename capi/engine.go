@@ -55,11 +55,14 @@ func aimrtgo_engine_start(r *C.front_engine_request) {
 }
 
 //export aimrtgo_engine_cancel
-func aimrtgo_engine_cancel(id C.uint64_t) {
-	quiet("engine_cancel", func() {
-		if call, ok := engineCalls.Get(uint64(id)); ok {
-			call.Cancel()
+func aimrtgo_engine_cancel(id C.uint64_t) C.uint8_t {
+	return guarded("engine_cancel", func(any) C.uint8_t { return 0 }, func() C.uint8_t {
+		call, ok := engineCalls.Get(uint64(id))
+		// Not decided after a Cancel that was not the end: the call ends when its handler does.
+		if ok && (call.Cancel() || !call.Decided()) {
+			return 1
 		}
+		return 0
 	})
 }
 

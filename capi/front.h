@@ -270,8 +270,9 @@ typedef struct front_engine_answer {
  * aimrtgo_runtime_run_shutdown. */
 
 FRONT_HIDDEN void aimrtgo_engine_start(front_engine_request *request);
-/* A wish: Go ends the call with CANCELLED through front_engine_complete, or ignores the wish when it has ended. call stays valid inside. */
-FRONT_HIDDEN void aimrtgo_engine_cancel(uint64_t call);
+/* Go ends the call with CANCELLED through front_engine_complete, or when its handler ends; 0 when something else has ended it. call stays
+ * valid inside. */
+FRONT_HIDDEN uint8_t aimrtgo_engine_cancel(uint64_t call);
 /* Exactly once per front_serve that gave a reference. Returns AIMRT_RPC_RESULT_OK or AIMRT_RPC_RESULT_LOST. */
 FRONT_HIDDEN int32_t aimrtgo_engine_finish(uint64_t engine_token, front_engine_answer *answer);
 /* Runs the shutdown on this thread; the caller has claimed it with front_runtime_claim_shutdown. Returns when the state is SHUTDOWN. */

@@ -177,7 +177,7 @@ void aimrtgo_engine_start(front_engine_request *request) {
   pthread_mutex_unlock(&engine_lock);
 }
 
-void aimrtgo_engine_cancel(uint64_t call) {
+uint8_t aimrtgo_engine_cancel(uint64_t call) {
   pthread_mutex_lock(&engine_lock);
   job **place = &held;
   while (*place != NULL && (*place)->call != call) place = &(*place)->next;
@@ -188,6 +188,7 @@ void aimrtgo_engine_cancel(uint64_t call) {
   }
   pthread_mutex_unlock(&engine_lock);
   ctest_add(&fix.cancels);
+  return j != NULL;
 }
 
 int32_t aimrtgo_engine_finish(uint64_t engine_token, front_engine_answer *answer) {

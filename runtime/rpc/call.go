@@ -192,6 +192,9 @@ func (c *Call) OnFinish(work func(*Call)) {
 	c.mu.Unlock()
 }
 
+// Decided tells whether somebody has ended the call: no later Finish or End changes its outcome. It may come before Finished.
+func (c *Call) Decided() bool { return c.claimed.Load() }
+
 // Finished tells whether the call has ended, so that its outcome may be read.
 func (c *Call) Finished() bool { return c.over.Load() }
 

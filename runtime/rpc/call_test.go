@@ -159,14 +159,14 @@ func TestEnd_BorrowedCall_OnlyTheHandlerEndsIt(t *testing.T) {
 	told := 0
 	call.OnEnd(func(*rpc.Call) { told++ })
 	first, again := call.Cancel(), call.Cancel()
-	if first || again || call.Finished() || !call.Unasked() || told != 1 {
+	if first || again || call.Decided() || call.Finished() || !call.Unasked() || told != 1 {
 		t.Fatalf("finished %v, unasked %v, told %d times", call.Finished(), call.Unasked(), told)
 	}
 	call.OnEnd(func(*rpc.Call) { told++ })
 	if told != 2 {
 		t.Fatal("OnEnd added after the end was asked for did not run at once")
 	}
-	if !call.Finish(rpc.OK, rpc.Payload{}) || !call.Status().OK() {
+	if !call.Finish(rpc.OK, rpc.Payload{}) || !call.Status().OK() || !call.Decided() {
 		t.Fatal("the handler could not finish the call")
 	}
 }

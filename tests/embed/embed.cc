@@ -30,7 +30,7 @@ constexpr unsigned kLimitSeconds = 120;  // only a hang takes so long
 
 constexpr const char *kConfig =
     "aimrt:\n"
-    "  log: {core_lvl: Off, backends: []}\n"
+    "  log: {core_lvl: Off}\n"
     "  rpc:\n"
     "    backends: [{type: local}]\n"
     "    clients_options: [{func_name: '(.*)', enable_backends: [local]}]\n"
