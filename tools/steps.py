@@ -151,7 +151,7 @@ def main(target: str) -> int:
 
 GO = "go test -count=1 -v"
 PY = "build/venv/bin/python"
-PYTHON_CODE = "bindings/python tools benchmarks examples/examples_test.py"
+PYTHON_CODE = "bindings/python tools tests benchmarks examples/examples_test.py"
 RUFF = "--config bindings/python/pyproject.toml"
 INSTALL = f"{PY} -m pip install -q --disable-pip-version-check --no-deps --force-reinstall build/wheel/*.whl"
 WHEEL = [Step("wheel", f"make --no-print-directory wheel && {INSTALL}", 900, needs=("build",))]
@@ -161,8 +161,8 @@ GENERATED = "'*_gen*' '*_abi.py' capi/exports.map docs/c-api.md docs/status.md"
 TARGETS["lint"] = [
     Step("bootstrap", "tools/bootstrap.sh", 900),
     Step("gofmt", 'test -z "$(gofmt -l $(git ls-files "*.go") | tee /dev/stderr)"'),
-    Step("go-vet", "go vet ./..."),
-    Step("staticcheck", "build/tools/staticcheck ./..."),
+    Step("go-vet", "go vet ./... && cd tests/interop && go vet ./..."),
+    Step("staticcheck", "build/tools/staticcheck ./... && cd tests/interop && ../../build/tools/staticcheck ./..."),
     Step(
         "generated",
         f"make --no-print-directory generate && git diff --exit-code -- {GENERATED}",
@@ -175,11 +175,14 @@ TARGETS["test"] = [
     *PREPARE,
     *WHEEL,
     Step("go", f"{GO} -race ./...", 1200),
+    Step("interop", f"cd tests/interop && {GO} ./...", 900),
     Step("c-half", "make --no-print-directory -C capi/ctest run-executor run-front", 1200),
     Step("abi", "make --no-print-directory abi-test", 900, needs=("build",)),
     Step("cpp", "make --no-print-directory cpp-test", 1200, needs=("build",)),
     Step("cpp-examples", "make --no-print-directory cpp-examples", 900, needs=("build",)),
     Step("conformance", "make --no-print-directory conformance-test", 900, needs=("build",)),
+    Step("embed", "make --no-print-directory embed-test", 900, needs=("build",)),
+    Step("stress", "make --no-print-directory stress-test", 900, needs=("build",)),
     Step("pythons", "python3 tools/pythons.py", 1200, needs=("wheel",)),
     Step("examples", EXAMPLES, 600, needs=("wheel",)),
 ]
@@ -194,7 +197,7 @@ TARGETS["interop"] = [
     Step("examples", EXAMPLES, 600, needs=("wheel",)),
 ]
 TARGETS["conformance"] = [*PREPARE, Step("conformance", "make --no-print-directory conformance-full", 3600)]
-TARGETS["soak"] = [*PREPARE, *WHEEL]
+TARGETS["soak"] = [*PREPARE, Step("soak", "make --no-print-directory soak-test", 7200, show=True, needs=("build",))]
 TARGETS["fuzz"] = [Step("fuzz", "python3 tools/fuzz.py", 7200, show=True)]
 
 if __name__ == "__main__":

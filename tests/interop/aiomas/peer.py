@@ -3,7 +3,8 @@
     peer.py server JSON|MsgPack tcp|unix ADDRESS     serves until stdin ends; prints {"ready": port or path}
     peer.py client JSON|MsgPack tcp|unix ADDRESS     connects, prints {"ready": ...}, then answers one JSON command per line
 
-Commands of the client: {"op": "call"|"start", "path": "a/b", "args": [...], "kwargs": {...}}, {"op": "finish"|"cancel"} for the started call,
+Commands of the client: {"op": "call"|"start", "path": "a/b", "args": [...], "kwargs": {...}}, {"op":
+"finish"|"cancel"} for the started call,
 {"op": "callback"} (passes the own service), {"op": "many", "count": n}, {"op": "bytes"}, {"op": "close"}.
 """
 
@@ -48,7 +49,7 @@ class Root:
 
     @aiomas.expose
     def echo(self, *args, **kwargs):
-        return list(args) + [kwargs]
+        return [*list(args), kwargs]
 
     @aiomas.expose
     def boom(self, text):
@@ -115,9 +116,9 @@ def plain(value):
 
 
 async def many(client, count):
-    futures = [client.remote.echo(i, text="\u00e4%d" % i) for i in range(count)]
+    futures = [client.remote.echo(i, text=f"\u00e4{i}") for i in range(count)]
     answers = await asyncio.gather(*futures)
-    return sum(list(a) == [i, {"text": "\u00e4%d" % i}] for i, a in enumerate(answers))
+    return sum(list(a) == [i, {"text": f"\u00e4{i}"}] for i, a in enumerate(answers))
 
 
 class Commands:
