@@ -279,9 +279,14 @@ func (c *conn) tearDown(err error) {
 		c.lastWords()
 	}
 	c.nc.Close()
-	c.ticking.Lock() // a tick that had begun
-	c.ticking.Unlock()
+	c.waitTick()
 	c.waitWriter()
+}
+
+// waitTick returns when a tick that had begun is over.
+func (c *conn) waitTick() {
+	c.ticking.Lock()
+	defer c.ticking.Unlock()
 }
 
 // farewell tells whether an end is announced, and how.

@@ -9,8 +9,6 @@ import (
 // Frames are appended to the connection's output by hand: the framer of x/net
 // would copy each of them twice.
 
-const frameHeaderBytes = 9
-
 func appendFrame(dst []byte, n int, kind http2.FrameType, flags http2.Flags, id uint32) []byte {
 	return append(dst, byte(n>>16), byte(n>>8), byte(n), byte(kind), byte(flags),
 		byte(id>>24), byte(id>>16), byte(id>>8), byte(id))
