@@ -15,6 +15,10 @@
 // it calls back. Every size, count and wait has a limit that the configuration
 // can change, and a peer that floods a connection loses it.
 //
+// Locks, in the order in which they may be taken: conn.ticking, conn.mu,
+// Stream.early. host.mu, Client.mu and Server.mu are never held together with
+// another. None is held over a system call or a callback.
+//
 // The package knows no method and no status of a call; the message framing of
 // gRPC is in the sub-package grpcframe. Backends import it.
 package h2

@@ -179,6 +179,7 @@ func (c *conn) answered(s *Stream) {
 	}
 	s.counted = false
 	c.working--
+	c.uncharge(s)
 	putBody(s.whole)
 	s.whole = nil
 	c.maybeIdle()
@@ -217,6 +218,7 @@ func (c *conn) kill(s *Stream, err error) {
 	c.later(s.dropSend())
 	s.trailer, s.onWritable = nil, nil
 	c.unline(s)
+	c.giveBackHeld(s)
 	c.remove(s, false)
 	user := s.user
 	c.later(func() { user.killed(err) })
@@ -233,11 +235,26 @@ func (c *conn) reset(s *Stream, code ErrCode, err error) {
 	c.noteClosed(s.id, true)
 }
 
+// dropBody forgets what was collected so far.
 func (c *conn) dropBody(s *Stream) {
-	c.buffered -= s.charged
-	s.charged = 0
+	if s.whole == nil {
+		c.uncharge(s)
+	}
 	putBody(s.body)
 	s.body = nil
+}
+
+// uncharge takes a collected body off MaxBuffered. It counts for as long as
+// somebody holds it.
+func (c *conn) uncharge(s *Stream) {
+	c.buffered -= s.charged
+	s.charged = 0
+}
+
+// giveBackHeld is the credit for what a Receiver got and has not consumed.
+func (c *conn) giveBackHeld(s *Stream) {
+	c.credit(s.held)
+	s.held = 0
 }
 
 // credit gives back n bytes of the connection's receive window.

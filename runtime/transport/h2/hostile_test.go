@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,25 +44,21 @@ func (r *raw) frame(kind http2.FrameType, flags http2.Flags, id uint32, payload 
 
 func u32(v uint32) []byte { return binary.BigEndian.AppendUint32(nil, v) }
 
-// TestServer_HostilePeers: each script ends its own connection with the code it
-// deserves, and another connection is served all the while.
-func TestServer_HostilePeers(t *testing.T) {
-	testx.NoLeaks(t)
-	limits := Limits{
-		MaxStreams: 10, MaxHeaderBytes: 8 << 10, MaxHeaders: 20, StreamWindow: 64 << 10, ConnWindow: 128 << 10,
-		ResetBurst: 50, ErrorBurst: 20, ControlBurst: 200, ReadHeaderTimeout: 5 * time.Second,
-	}
-	_, p := serve(t, ServerConfig{Handler: echo, Limits: limits})
-	good := newClient(t, ClientConfig{})
-	const (
-		flow, proto, size, comp, calm = http2.ErrCodeFlowControl, http2.ErrCodeProtocol, http2.ErrCodeFrameSize, http2.ErrCodeCompression, http2.ErrCodeEnhanceYourCalm
-		any                           = 0xffff + 1
-	)
-	for _, c := range []struct {
-		name string
-		code http2.ErrCode
-		do   func(r *raw)
-	}{
+// hostile is what one peer does to the server, and the code it deserves.
+type hostile struct {
+	name string
+	code http2.ErrCode
+	do   func(r *raw)
+}
+
+const (
+	flow, proto, size, comp, calm = http2.ErrCodeFlowControl, http2.ErrCodeProtocol, http2.ErrCodeFrameSize, http2.ErrCodeCompression, http2.ErrCodeEnhanceYourCalm
+	anyCode                       = 0xffff + 1
+)
+
+// floods do something legal too often.
+func floods() []hostile {
+	return []hostile{
 		{"rapid reset", calm, func(r *raw) {
 			r.flood(400, func(i int) error {
 				r.open(uint32(2*i+1), false)
@@ -126,6 +123,12 @@ func TestServer_HostilePeers(t *testing.T) {
 		{"unknown frames flood", calm, func(r *raw) {
 			r.flood(2000, func(int) error { return r.fr.WriteRawFrame(0xbb, 0, 0, nil) })
 		}},
+	}
+}
+
+// badSizes are windows, lengths and blocks that cannot be.
+func badSizes() []hostile {
+	return []hostile{
 		{"connection window overflow", flow, func(r *raw) { r.fr.WriteWindowUpdate(0, maxWindow) }},
 		{"window overflow by SETTINGS", flow, func(r *raw) {
 			r.open(1, false)
@@ -153,6 +156,12 @@ func TestServer_HostilePeers(t *testing.T) {
 		{"header block cut in a string", comp, func(r *raw) {
 			r.frame(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 1, []byte{0x00, 0x05, 'a'})
 		}},
+	}
+}
+
+// badStates are frames where they do not belong.
+func badStates() []hostile {
+	return []hostile{
 		{"HEADERS on stream 0", proto, func(r *raw) { r.open(0, false) }},
 		{"HEADERS on an even stream", proto, func(r *raw) { r.open(2, false) }},
 		{"HEADERS on a lower stream", proto, func(r *raw) { r.open(5, false); r.open(3, false) }},
@@ -175,16 +184,29 @@ func TestServer_HostilePeers(t *testing.T) {
 			r.open(1, false)
 			r.fr.WritePushPromise(http2.PushPromiseParam{StreamID: 1, PromiseID: 2, BlockFragment: r.head(), EndHeaders: true})
 		}},
-		{"GOAWAY and hanging up", any, func(r *raw) { r.fr.WriteGoAway(0, http2.ErrCodeNo, nil); r.Close() }},
-		{"half a frame and hanging up", any, func(r *raw) { r.Write([]byte{0, 0, 9, 0}); r.Close() }},
-	} {
+		{"GOAWAY and hanging up", anyCode, func(r *raw) { r.fr.WriteGoAway(0, http2.ErrCodeNo, nil); r.Close() }},
+		{"half a frame and hanging up", anyCode, func(r *raw) { r.Write([]byte{0, 0, 9, 0}); r.Close() }},
+	}
+}
+
+// TestServer_HostilePeers: each script ends its own connection with the code it
+// deserves, and another connection is served all the while.
+func TestServer_HostilePeers(t *testing.T) {
+	testx.NoLeaks(t)
+	limits := Limits{
+		MaxStreams: 10, MaxHeaderBytes: 8 << 10, MaxHeaders: 20, StreamWindow: 64 << 10, ConnWindow: 128 << 10,
+		ResetBurst: 50, ErrorBurst: 20, ControlBurst: 200, ReadHeaderTimeout: 5 * time.Second,
+	}
+	_, p := serve(t, ServerConfig{Handler: echo, Limits: limits})
+	good := newClient(t, ClientConfig{})
+	for _, c := range slices.Concat(floods(), badSizes(), badStates()) {
 		t.Run(c.name, func(t *testing.T) {
 			r := dialRaw(t, p)
 			r.until(http2.FrameSettings)
 			c.do(r)
 			code, text := r.ended()
 			// A peer that floods may lose the last words to the reset of its socket.
-			if c.code != any && code != c.code && !(code == 0xffff && c.code == calm) {
+			if c.code != anyCode && code != c.code && !(code == 0xffff && c.code == calm) {
 				t.Errorf("ended with %v (%s), want %v", code, text, c.code)
 			}
 			if got := do(t, good, post(p, []byte("still here"))); got.err != nil || string(got.body) != "still here" {
@@ -208,7 +230,7 @@ func TestServer_StreamErrors(t *testing.T) {
 			r.fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: r.block(pairs...), EndHeaders: true})
 		}
 	}
-	const proto, flow, closed = http2.ErrCodeProtocol, http2.ErrCodeFlowControl, http2.ErrCodeStreamClosed
+	const closed = http2.ErrCodeStreamClosed
 	for _, c := range []struct {
 		name string
 		code http2.ErrCode

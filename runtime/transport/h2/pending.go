@@ -44,6 +44,7 @@ func (p *Pending) Cancel() {
 		if c.streams[p.id] == &p.Stream {
 			c.reset(&p.Stream, CodeCancel, ErrCanceled)
 		}
+		c.giveBackHeld(&p.Stream)
 		c.unlockFlush()
 	}
 }

@@ -175,6 +175,7 @@ func (c *conn) dataFor(s *Stream, p []byte, end bool) error {
 	case len(p) == 0:
 	case s.mode == modeReceive:
 		s.enter()
+		s.held += len(p)
 		r := s.receiver
 		c.mu.Unlock()
 		protect("h2 receiver", func() { r.Data(p) })
@@ -256,9 +257,10 @@ func (c *conn) remoteEnd(s *Stream) {
 	case s.state == stateClosed:
 		c.remove(s, false)
 	}
-	c.buffered -= s.charged
-	s.charged = 0
 	s.whole, s.body = s.body, nil
+	if !s.counted {
+		c.uncharge(s)
+	}
 	now := s.finishReceiving(nil)
 	c.unlock()
 	if now {

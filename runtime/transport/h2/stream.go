@@ -92,6 +92,7 @@ type Stream struct {
 	sendWindow int64
 	recvWindow int64
 	recvCredit int
+	held       int   // bytes the Receiver got and has not consumed
 	expect     int64 // bytes that content-length still announces, or one of the two below
 	maxBody    int
 	interim    int    // 1xx answers so far
@@ -256,13 +257,16 @@ func (s *Stream) OnWritable(f func()) {
 }
 
 // Consumed gives back n bytes that the Receiver got, so that the peer may send
-// as many again.
+// as many again. What is not consumed when the stream ends before its time is
+// given back by itself; after a normal end, by Consumed, Reset or Cancel.
 func (s *Stream) Consumed(n int) {
 	c := s.conn.Load()
 	if c == nil || n <= 0 {
 		return
 	}
 	c.mu.Lock()
+	n = min(n, s.held)
+	s.held -= n
 	c.credit(n)
 	if !s.gotEnd() {
 		c.creditStream(s, n)
@@ -270,17 +274,15 @@ func (s *Stream) Consumed(n int) {
 	c.unlockFlush()
 }
 
-// Reset ends the stream in both directions. An exchange that is over is left
-// alone.
+// Reset ends the stream in both directions; one that is over needs no frame.
 func (s *Stream) Reset(code ErrCode) {
 	c := s.conn.Load()
 	if c == nil {
 		return
 	}
 	c.mu.Lock()
-	if s.state != stateClosed {
-		c.reset(s, code, &ResetError{Code: code, What: "by its handler"})
-	}
+	c.reset(s, code, &ResetError{Code: code, What: "by its handler"})
+	c.giveBackHeld(s)
 	c.answered(s)
 	c.unlockFlush()
 }

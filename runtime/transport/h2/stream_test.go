@@ -392,3 +392,60 @@ func TestResponse_BodyBeyondTheLimit(t *testing.T) {
 		t.Fatal(got.err)
 	}
 }
+
+func TestStream_WhatWasNotConsumedComesBackWhenItEnds(t *testing.T) {
+	testx.NoLeaks(t)
+	const window = 100 << 10
+	held := make(chan *gather, 1)
+	_, p := serve(t, ServerConfig{
+		Limits: Limits{StreamWindow: window, ConnWindow: window},
+		Handler: func(x *Exchange) {
+			g := newGather()
+			g.hold = true
+			x.Receive(g)
+			x.OnGone(func() { x.Reset(CodeCancel) })
+			held <- g
+		},
+	})
+	c := newClient(t, ClientConfig{})
+	for range 5 { // each fills the connection's window
+		end := newGather()
+		s := c.Open(post(p, nil), end)
+		s.Send(nil, pattern(2*window))
+		g := wait(t, held)
+		testx.Eventually(t, "the window to fill", func() bool { return g.size() == window })
+		s.Cancel()
+		wait(t, end.over)
+		wait(t, g.over)
+	}
+}
+
+func TestServer_BodiesInTheHandlersHandsAreBounded(t *testing.T) {
+	k := &keeper{}
+	refused := make(chan error, maxAttempts)
+	_, p := serve(t, ServerConfig{Limits: Limits{MaxBuffered: 10000}, Handler: func(x *Exchange) {
+		x.Collect(0, func(x *Exchange, body []byte, err error) {
+			if err != nil {
+				refused <- err
+				x.Reset(CodeRefused)
+				return
+			}
+			k.mu.Lock()
+			k.held = append(k.held, x)
+			k.mu.Unlock()
+		})
+	}})
+	c := newClient(t, ClientConfig{})
+	first := make(chan outcome, 1)
+	c.Start(post(p, pattern(9000)), func(r *Response, err error) { first <- kept(r, err) })
+	testx.Eventually(t, "the first body", func() bool { return k.count() == 1 })
+	if got := do(t, c, post(p, pattern(2000))); got.err == nil {
+		t.Error("the second body was taken")
+	}
+	var limit *LimitError
+	if err := wait(t, refused); !errors.As(err, &limit) || limit.Name != "MaxBuffered" {
+		t.Error(err)
+	}
+	k.answer(1)
+	wait(t, first)
+}
