@@ -196,7 +196,11 @@ TARGETS["interop"] = [
     Step("go-peers", f"cd tests/interop && {GO} ./...", 1800),
     Step("examples", EXAMPLES, 600, needs=("wheel",)),
 ]
-TARGETS["conformance"] = [*PREPARE, Step("conformance", "make --no-print-directory conformance-full", 3600)]
+TARGETS["conformance"] = [
+    *PREPARE,
+    Step("languages", "make --no-print-directory conformance-full", 3600),
+    Step("http2", "tools/h2spec.sh", 600),
+]
 TARGETS["soak"] = [*PREPARE, Step("soak", "make --no-print-directory soak-test", 7200, show=True, needs=("build",))]
 TARGETS["fuzz"] = [Step("fuzz", "python3 tools/fuzz.py", 7200, show=True)]
 
