@@ -61,7 +61,7 @@ def counts():
     """What must not grow: handles, objects lent to C, descriptors."""
     gc.collect()
     return {
-        "handles": lib.aimrt_rpc_live_count(_abi.AIMRT_RPC_KIND_ANY),
+        **{f"handles of kind {kind}": lib.aimrt_rpc_live_count(kind) for kind in range(1, _abi.AIMRT_RPC_KIND_TASK + 1)},
         "lent objects": _core.lent_count(),
         "descriptors": len(os.listdir("/proc/self/fd")),
         "Python threads": threading.active_count(),

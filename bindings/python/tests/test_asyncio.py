@@ -1,12 +1,21 @@
 """The native API under asyncio: awaited calls, async handlers, cancellation."""
 
 import asyncio
+import gc
+import threading
 
 import pytest
 
 import aimrt_rpc
-from aimrt_rpc import Code, RpcError, Runtime
-from conftest import LOCAL
+from aimrt_rpc import Code, RpcError, Runtime, _abi, _core
+from aimrt_rpc._lib import lib
+from aimrt_rpc._queue import loop_queue
+from conftest import LOCAL, wait_until
+
+
+def server_calls():
+    """Counts the requests that nobody has answered."""
+    return lib.aimrt_rpc_live_count(_abi.AIMRT_RPC_KIND_SERVER_CALL)
 
 
 def run(body):
@@ -95,6 +104,56 @@ def test_cancelling_the_task_cancels_the_handler():
         await cancelled.wait()
 
     run(body)
+
+
+def test_handler_cancelled_before_its_first_step_has_answered():
+    async def body(runtime):
+        server, client = runtime.create_module("server", "one"), runtime.create_module("client", "two")
+
+        async def handler(context, request):
+            raise AssertionError("the call was cancelled before")
+
+        server.serve("pb:/a/B", handler)
+        method = client.client("pb:/a/B")
+        runtime.start()
+        # Both events are in the queue when the loop looks next.
+        assert _core.cancel(_core.start(method.handle, 0, b"", None, loop_queue().handle, 0))
+        while not server_calls():
+            await asyncio.sleep(0)
+        while server_calls():
+            await asyncio.sleep(0)
+
+    run(body)
+
+
+def test_loop_that_ends_under_a_handler_answers(runtime):
+    answers = []
+
+    async def handler(context, request):
+        asyncio.get_running_loop().stop()
+        await asyncio.Event().wait()
+
+    async def serve():
+        runtime.create_module("server", "one").serve("pb:/a/B", handler)
+
+    def call(method):
+        with pytest.raises(RpcError) as caught:
+            method.invoke(b"", timeout=30)
+        answers.append(caught.value.code)
+
+    def lose_a_loop():
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(serve())
+        method = runtime.create_module("client", "two").client("pb:/a/B")
+        runtime.start()
+        caller = threading.Thread(target=call, args=(method,))
+        caller.start()
+        loop.run_forever()
+        loop.close()
+
+    lose_a_loop()
+    wait_until(lambda: gc.collect() >= 0 and answers)
+    assert answers == [Code.SVR_NOT_READY]
 
 
 def test_handler_raises():

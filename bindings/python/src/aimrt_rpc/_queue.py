@@ -3,7 +3,7 @@
 import asyncio
 import os
 import weakref
-from typing import Any, Callable, Coroutine, Dict, Optional, Tuple
+from typing import Any, Callable, Coroutine, Dict, Optional, Set, Tuple
 
 from . import _abi, _core
 
@@ -16,6 +16,13 @@ Result = Tuple[int, bytes, _core.Failure]
 Serve = Callable[[int, bytes, str, int], Coroutine[Any, Any, None]]
 
 
+def _release(queue: int, unanswered: Set[int]) -> None:
+    """Ends the requests whose handlers died with their loop, and gives the queue back."""
+    for call in unanswered:
+        _core.finish(call, _abi.AIMRT_RPC_CODE_SVR_NOT_READY, b"", "the event loop of the handler has ended")
+    _core.queue_release(queue)
+
+
 class LoopQueue:
     """The queue of one running loop. Everything here happens in that loop's thread."""
 
@@ -24,10 +31,11 @@ class LoopQueue:
         self._pending: Dict[int, asyncio.Future[Result]] = {}
         self._services: Dict[int, Serve] = {}
         self._tasks: Dict[int, asyncio.Task[None]] = {}
+        self._unanswered: Set[int] = set()  # the keys of _tasks, in a place that keeps nothing alive
         self._next_tag = 1
         self._loop = weakref.ref(loop)
         loop.add_reader(self._fd, self._on_readable)  # from here on the loop keeps this object, and nobody else does
-        self._closer = weakref.finalize(self, _core.queue_release, self._queue)
+        self._closer = weakref.finalize(self, _release, self._queue, self._unanswered)
 
     @property
     def handle(self) -> int:
@@ -92,7 +100,14 @@ class LoopQueue:
             return
         task = asyncio.get_running_loop().create_task(serve(context, request, serialization, call))
         self._tasks[call] = task
-        task.add_done_callback(lambda _: self._tasks.pop(call, None))
+        self._unanswered.add(call)
+        task.add_done_callback(lambda ended: self._ended(call, ended))
+
+    def _ended(self, call: int, task: "asyncio.Task[None]") -> None:
+        self._tasks.pop(call, None)
+        self._unanswered.discard(call)
+        if task.cancelled():  # maybe before its first step, and then nobody has answered
+            _core.finish(call, _abi.AIMRT_RPC_CODE_CANCELLED, b"", "the handler was cancelled")
 
 
 # By the loop's id. The values are weak: handlers often hold their loop, so holding them here would keep both for ever.
