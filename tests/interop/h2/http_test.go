@@ -1,5 +1,7 @@
 package h2_test
 
+//lint:file-ignore SA1019 x/net's own transport is a peer of this test
+
 import (
 	"bytes"
 	"context"
