@@ -175,21 +175,15 @@ func (b *Backend) Invoke(_ context.Context, call *rpc.Call) {
 		return
 	}
 	b.sent.Add(1)
-	r := httpx.Request{Address: o.to.to.Address, Head: *o.buffer}
-	if body != nil {
-		// The caller may release its message as soon as the call ends, which can be while this one is still being written.
-		r.Body = append(make([]byte, 0, len(body)), body...)
-	}
+	// The caller may reuse its message as soon as the call ends, which can be while this one is still being written or queued; while Invoke
+	// runs it keeps it.
+	r := httpx.Request{Address: o.to.to.Address, Head: *o.buffer, Body: body, BodyUntilStart: true}
 	if timeout := call.Context.Timeout; timeout > 0 {
 		r.Deadline = time.Now().Add(timeout + lateGrace)
 	}
 	o.pending = b.client.Prepare(r, o.done)
 	call.OnFinish(o.ended) // at once when the call has been cancelled before
-	if body == nil {
-		o.pending.Start()
-	} else if !b.writeElsewhere(o.pending.Start) {
-		call.Finish(o.failure(httpx.ErrClosed), rpc.Payload{})
-	}
+	o.pending.Start()
 }
 
 // prepare makes the request. A large body is given back instead of standing behind the head.
@@ -267,8 +261,7 @@ func (o *outgoing) done(r *httpx.Response, err error) {
 		o.call.Finish(rpc.NewStatus(rpc.Code(out.Code), out.Message).WithNative(native), rpc.Payload{})
 		return
 	}
-	data := append(make([]byte, 0, len(r.Body)), r.Body...)
-	response, err := decode(o.call.Method.ResponseType(), o.serialization, data)
+	response, err := decode(o.call.Method.ResponseType(), o.serialization, r.TakeBody())
 	if err != nil {
 		o.call.Finish(rpc.NewStatus(rpc.CodeCliDeserializationFailed, err.Error()), rpc.Payload{})
 		return

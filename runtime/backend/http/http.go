@@ -26,9 +26,8 @@ import (
 // Name of the backend, and scheme of its addresses.
 const Name = "http"
 
-// inlineBytes is the largest message that is written on the goroutine which has it. It fits into an empty socket buffer, so the write does
-// not wait for the peer; anything larger is written by a goroutine of its own.
-const inlineBytes = 32 << 10
+// inlineBytes is the largest message that goes into one buffer with its head. A larger one is given to the socket from where it lies.
+const inlineBytes = 8 << 10
 
 // refusedRoom is how many connections beyond the limit are kept for the moment that it takes to tell them so.
 const refusedRoom = 64
@@ -172,7 +171,7 @@ func (b *Backend) Close(ctx context.Context) error {
 	}
 }
 
-// writeElsewhere runs a write that may have to wait for the peer; false when the backend is closed.
+// writeElsewhere runs the rest of a write that has to wait for the peer; false when the backend is closed.
 func (b *Backend) writeElsewhere(write func()) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -195,7 +194,7 @@ var heads = sync.Pool{New: func() any {
 
 // keepHead gives a buffer back unless a large message made it large.
 func keepHead(buffer *[]byte) {
-	if cap(*buffer) <= 2*inlineBytes {
+	if cap(*buffer) <= 4*inlineBytes {
 		heads.Put(buffer)
 	}
 }

@@ -84,7 +84,7 @@ func (b *Backend) serve(x *httpx.Exchange) {
 	}
 	c := b.newServerCall(x, s, head)
 	c.OnFinish(answer)
-	if !c.admit(x.Body()) {
+	if !c.admit(x.TakeBody()) {
 		return
 	}
 	s.serve.Handle(c, &c.Call)
@@ -113,8 +113,7 @@ func (c *serverCall) admit(body []byte) bool {
 		c.Finish(rpc.Statusf(rpc.CodeSvrInvalidSerializationType, "%q does not support serialization %q", c.Method.Name(), c.serialization), rpc.Payload{})
 		return false
 	}
-	data := append(make([]byte, 0, len(body)), body...)
-	request, err := decode(c.Method.RequestType(), c.serialization, data)
+	request, err := decode(c.Method.RequestType(), c.serialization, body)
 	if err != nil {
 		c.refused = aimrthttp.NotDeserialized()
 		c.refused.Message = err.Error()
@@ -133,9 +132,7 @@ func answer(call *rpc.Call) {
 	c.Request.Release()
 	response := c.Response()
 	body, status := c.outcome(response)
-	if len(body) <= inlineBytes || !b.writeElsewhere(func() { c.respond(status, body, response) }) {
-		c.respond(status, body, response)
-	}
+	c.respond(status, body, response)
 }
 
 // outcome gives the status and the response message.
@@ -155,20 +152,27 @@ func (c *serverCall) outcome(response rpc.Payload) ([]byte, rpc.Status) {
 
 // respond writes and releases the response. An error means that the peer is gone; nobody is left to be told.
 func (c *serverCall) respond(status rpc.Status, body []byte, response rpc.Payload) {
-	defer response.Release()
-	if c.refused != nil {
-		fail(c.exchange, c.refused)
-		return
-	}
-	if !status.OK() {
-		fail(c.exchange, failed(status))
+	if c.refused != nil || !status.OK() {
+		failure := c.refused
+		if failure == nil {
+			failure = failed(status)
+		}
+		fail(c.exchange, failure)
+		response.Release()
 		return
 	}
 	contentType, _ := aimrthttp.ContentType(c.serialization)
 	buffer := heads.Get().(*[]byte)
 	*buffer = aimrthttp.AppendOK((*buffer)[:0], contentType, len(body), framing(c.exchange))
-	_ = c.exchange.Respond(*buffer, body)
+	rest, _ := c.exchange.RespondNow(*buffer, body)
+	if rest != nil && c.backend.writeElsewhere(func() { _ = rest(); keepHead(buffer); response.Release() }) {
+		return
+	}
+	if rest != nil {
+		_ = rest() // the backend is closed, which has ended the connection and with it the write
+	}
 	keepHead(buffer)
+	response.Release()
 }
 
 func framing(x *httpx.Exchange) aimrthttp.Framing {

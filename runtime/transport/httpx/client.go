@@ -36,6 +36,9 @@ type Request struct {
 	Address string // "host:port", or a path
 	Head    []byte // request line, headers and blank line
 	Body    []byte
+	// BodyUntilStart says that Body is borrowed only until Start returns: what
+	// is not out by then is copied.
+	BodyUntilStart bool
 	// NoBody says that the response has no body whatever its head says: HEAD.
 	NoBody bool
 	// Deadline ends the request, and its connection, with ErrTimeout; zero: none.
@@ -48,6 +51,16 @@ type Response struct {
 	Reason  []byte
 	Headers []Header
 	Body    []byte
+
+	own *buffer // holds a body that has memory of its own
+}
+
+// TakeBody gives the body to the caller for good: without a copy when it has
+// memory of its own. Body is empty afterwards.
+func (r *Response) TakeBody() []byte {
+	body := r.Body
+	r.Body = nil
+	return takeBody(r.own, body)
 }
 
 // Client keeps pools of connections, one per address.

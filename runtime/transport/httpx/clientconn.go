@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -104,12 +105,44 @@ func (c *clientConn) begin(p *Pending) beginning {
 	return begun
 }
 
-// send writes the request that has begun. again asks for another connection:
-// nothing went out. Any other failure is not the outcome yet, the reading
-// goroutine sees what came of it.
+// send writes the request that has begun, as much as the socket takes at once.
+// again asks for another connection: nothing went out. Any other failure is not
+// the outcome yet, the reading goroutine sees what came of it.
 func (c *clientConn) send(p *Pending) (again bool) {
-	n, err := writeBoth(c.conn, p.request.Head, p.request.Body)
+	head, body := p.request.Head, p.request.Body
+	if c.raw == nil || len(head)+len(body) <= coalesceBytes {
+		n, err := writeBoth(c.conn, head, body) // fits an empty socket buffer
+		return c.sent(p, n, err)
+	}
+	n, err := writeNow(c.raw, head, body)
+	if err != nil || n == int64(len(head)+len(body)) {
+		return c.sent(p, n, err)
+	}
+	if n == 0 {
+		p.own() // it may still be written elsewhere
+	}
+	head, body = behind(head, p.request.Body, n)
+	if p.request.BodyUntilStart {
+		body = bytes.Clone(body)
+	}
+	rest := func() {
+		more, err := writeBoth(c.conn, head, body)
+		if c.sent(p, n+more, err) {
+			c.host.replace(p, c)
+		}
+	}
+	if !c.host.goWrite(rest) {
+		return c.sent(p, n, net.ErrClosed)
+	}
+	return false
+}
+
+// sent ends the write after n bytes.
+func (c *clientConn) sent(p *Pending, n int64, err error) (again bool) {
 	if err != nil {
+		if n == 0 {
+			p.own()
+		}
 		c.writeFailed(p, n, err)
 	}
 	return p.endWrite(c, n > 0 || err == nil, err == nil)
@@ -415,7 +448,7 @@ func (c *clientConn) readResponse(p *Pending) (keep bool, err error) {
 			continue
 		}
 		c.in.headers = f.headers
-		r.Status, r.Reason, r.Headers, r.Body = status, reason, f.headers, nil
+		r.Status, r.Reason, r.Headers, r.Body, r.own = status, reason, f.headers, nil, nil
 		toEnd, err := c.readBody(p, &f, status)
 		return !toEnd && !f.close && (minor == 1 || f.keepAlive), err
 	}
@@ -435,7 +468,7 @@ func (c *clientConn) readBody(p *Pending, f *fields, status int) (toEnd bool, er
 		return false, err
 	}
 	own := c.detach() // keeps the head's views alive
-	c.lent = own
+	c.lent, r.own = own, own
 	switch {
 	case f.chunked:
 		r.Body, err = c.bodyChunked(own.body, limit)

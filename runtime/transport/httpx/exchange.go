@@ -16,6 +16,7 @@ const (
 // request is a parsed request. Its slices point into buf.
 type request struct {
 	buf            *buffer
+	own            *buffer // buf when the body has memory of its own
 	method, target []byte
 	headers        []Header
 	body           []byte
@@ -45,6 +46,15 @@ func (x *Exchange) Headers() []Header { return x.request.headers }
 
 // Body is the complete body.
 func (x *Exchange) Body() []byte { return x.request.body }
+
+// TakeBody gives the body to the caller for good: without a copy when it has
+// memory of its own. Only the handler may call it, before it returns and before
+// anybody can answer; Body is empty afterwards.
+func (x *Exchange) TakeBody() []byte {
+	body := x.request.body
+	x.request.body = nil
+	return takeBody(x.request.own, body)
+}
 
 // HTTP10 reports whether the request is HTTP/1.0.
 func (x *Exchange) HTTP10() bool { return x.minor == 0 }
@@ -92,18 +102,49 @@ func (x *Exchange) Respond(head, body []byte) error { return x.respond(head, bod
 // RespondClose is Respond, and closes the connection afterwards.
 func (x *Exchange) RespondClose(head, body []byte) error { return x.respond(head, body, true) }
 
-func (x *Exchange) respond(head, body []byte, last bool) error {
-	if x.state.Or(exClaimed)&exClaimed != 0 {
-		if x.gone.Load() {
-			return ErrGone
-		}
-		return ErrAnswered
+// RespondNow is Respond that never waits for the peer. What the socket does not
+// take at once is written by rest, to be called on a goroutine that may wait;
+// until it returns both slices stay borrowed. A nil rest: the answer is out, or
+// never will be.
+func (x *Exchange) RespondNow(head, body []byte) (rest func() error, err error) {
+	if err := x.claim(); err != nil {
+		return nil, err
 	}
-	c := x.conn
 	if x.isHead {
 		body = nil
 	}
-	err := c.write(head, body)
+	n, err := x.conn.writeSome(head, body)
+	if err != nil || n == int64(len(head)+len(body)) {
+		return nil, x.responded(err, false)
+	}
+	head, body = behind(head, body, n)
+	return func() error { return x.responded(x.conn.write(head, body), false) }, nil
+}
+
+func (x *Exchange) respond(head, body []byte, last bool) error {
+	if err := x.claim(); err != nil {
+		return err
+	}
+	if x.isHead {
+		body = nil
+	}
+	return x.responded(x.conn.write(head, body), last)
+}
+
+// claim makes the caller the one who answers.
+func (x *Exchange) claim() error {
+	switch {
+	case x.state.Or(exClaimed)&exClaimed == 0:
+		return nil
+	case x.gone.Load():
+		return ErrGone
+	}
+	return ErrAnswered
+}
+
+// responded ends the exchange after its answer was written, or was not.
+func (x *Exchange) responded(err error, last bool) error {
+	c := x.conn
 	switch {
 	case err != nil:
 		c.abandon()

@@ -64,6 +64,10 @@ type host struct {
 // everybody must not be dialled for ever.
 const maxHangUps = 3
 
+// errBorrowed: a request that shall be queued has a body that is borrowed only
+// until Start returns. The copy is made outside the lock.
+var errBorrowed = errors.New("body is borrowed")
+
 var errHungUp = errors.New("the peer closed it before the request was written")
 
 // unused reports whether the pool holds nothing.
@@ -78,6 +82,10 @@ func (h *host) unused() bool {
 func (h *host) place(p *Pending) {
 	for {
 		c, err := h.assign(p)
+		if err == errBorrowed {
+			p.own()
+			continue
+		}
 		if err != nil {
 			p.finish(nil, err)
 		}
@@ -117,6 +125,8 @@ func (h *host) assign(p *Pending) (*clientConn, error) {
 		return nil, nil
 	case len(h.idle) > 0:
 		return h.takeIdle(), nil
+	case p.request.BodyUntilStart:
+		return nil, errBorrowed
 	case h.queued >= cfg.MaxQueued:
 		return nil, &LimitError{Name: "MaxQueued", Limit: cfg.MaxQueued, What: "requests waiting for a connection to " + h.key.address}
 	case h.queued > 0 && h.queuedBytes+size > cfg.MaxQueuedBytes:
@@ -333,20 +343,31 @@ func (h *host) replace(p *Pending, c *clientConn) {
 func (h *host) release(c *clientConn) {
 	h.mu.Lock()
 	waiting := h.first != nil
-	if waiting {
-		h.client.running.Add(1)
-		h.users.Add(1)
-	} else if !h.closed && c.rest() {
+	if !waiting && !h.closed && c.rest() {
 		h.idle = append(h.idle, c)
 	}
 	h.mu.Unlock()
 	if waiting {
-		guard.Go("httpx queue writer", func() {
-			defer h.client.running.Done()
-			defer h.users.Add(-1)
-			h.serveNext(c)
-		})
+		h.goWrite(func() { h.serveNext(c) })
 	}
+}
+
+// goWrite runs a write that may have to wait for the peer; false when the pool
+// is closed, and with it all its connections.
+func (h *host) goWrite(write func()) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return false
+	}
+	h.client.running.Add(1)
+	h.users.Add(1)
+	guard.Go("httpx writer", func() {
+		defer h.client.running.Done()
+		defer h.users.Add(-1)
+		write()
+	})
+	return true
 }
 
 // discard forgets a connection that has ended, and replaces it when requests

@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"bytes"
 	"sync/atomic"
 	"time"
 
@@ -44,9 +45,9 @@ type Pending struct {
 	timer      *time.Timer // while queued
 }
 
-// Start sends the request and returns; the bytes are written on the caller's
-// goroutine when an idle connection is there, so a body that the sockets cannot
-// hold makes it wait for the peer, until the deadline or Cancel. It may be
+// Start sends the request and returns. The bytes are written on the caller's
+// goroutine when an idle connection is there; what the socket does not take at
+// once is left to another goroutine, so it never waits for the peer. It may be
 // called once.
 func (p *Pending) Start() {
 	h, err := p.client.enter(hostKey{p.request.Network, p.request.Address})
@@ -73,6 +74,13 @@ func (p *Pending) Cancel() {
 		h.forget(p)
 	}
 	p.publish(nil, ErrCanceled)
+}
+
+// own makes the body the request's own if it is borrowed for a short time.
+func (p *Pending) own() {
+	if p.request.BodyUntilStart {
+		p.request.BodyUntilStart, p.request.Body = false, bytes.Clone(p.request.Body)
+	}
 }
 
 func (p *Pending) over() bool { return p.state.Load()&pendingClaimed != 0 }

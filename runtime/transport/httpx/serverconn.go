@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"aimrtrpc/internal/guard"
@@ -29,6 +30,7 @@ const (
 type serverConn struct {
 	stream
 	srv     *Server
+	raw     syscall.RawConn // nil: not a socket
 	peer    string
 	current atomic.Pointer[Exchange]
 	hungUp  atomic.Bool   // no further request is read
@@ -45,7 +47,7 @@ type serverConn struct {
 }
 
 func newServerConn(s *Server, conn net.Conn) *serverConn {
-	c := &serverConn{srv: s, wake: make(chan struct{}, 1)}
+	c := &serverConn{srv: s, raw: rawOf(conn), wake: make(chan struct{}, 1)}
 	if a := conn.RemoteAddr(); a != nil {
 		c.peer = a.String()
 	}
@@ -157,8 +159,7 @@ func (c *serverConn) fillFirst() error {
 
 // arrived reports whether the socket holds bytes.
 func (c *serverConn) arrived() (yes bool) {
-	raw := rawOf(c.conn)
-	return raw != nil && raw.Control(func(fd uintptr) { yes = peek(fd) == someData }) == nil && yes
+	return c.raw != nil && c.raw.Control(func(fd uintptr) { yes = peek(fd) == someData }) == nil && yes
 }
 
 func (x *Exchange) parse(head []byte, f *fields, maxHeaders int) error {
@@ -201,6 +202,7 @@ func (c *serverConn) readBody(x *Exchange, f *fields) (err error) {
 		return err
 	}
 	own := c.detach()
+	x.request.own = own
 	if f.chunked {
 		own.body, err = c.bodyChunked(own.body, limit)
 	} else {
@@ -329,15 +331,27 @@ var outgoing = sync.Pool{New: func() any {
 
 // write sends head and body with one system call, unless the socket is full.
 func (c *serverConn) write(head, body []byte) error {
+	c.armWrite(len(head) + len(body))
+	_, err := writeBoth(c.conn, head, body)
+	return err
+}
+
+// writeSome is write that does not wait for the peer: it tells how much is out.
+func (c *serverConn) writeSome(head, body []byte) (int64, error) {
+	c.armWrite(len(head) + len(body))
+	if c.raw == nil || len(head)+len(body) <= coalesceBytes {
+		return writeBoth(c.conn, head, body) // fits an empty socket buffer
+	}
+	return writeNow(c.raw, head, body)
+}
+
+func (c *serverConn) armWrite(size int) {
 	cfg, now := &c.srv.cfg, time.Now()
-	size := len(head) + len(body)
 	grace := cfg.WriteTimeout + time.Duration(size/cfg.MinBodyRate)*time.Second
 	if left := c.writeArmed.Sub(now); left > grace || left < grace-grace/8 {
 		c.writeArmed = now.Add(grace)
 		_ = c.conn.SetWriteDeadline(c.writeArmed)
 	}
-	_, err := writeBoth(c.conn, head, body)
-	return err
 }
 
 // writeBoth copies small messages together and hands large ones to the kernel

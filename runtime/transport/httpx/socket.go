@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"net"
+	"os"
 	"syscall"
 	"unsafe"
 )
@@ -51,4 +52,41 @@ func peek(fd uintptr) arrival {
 			return theEnd
 		}
 	}
+}
+
+// writeNow gives a socket as much of head and body as it takes without waiting
+// for the peer; nothing is no error.
+func writeNow(raw syscall.RawConn, head, body []byte) (n int64, err error) {
+	vectors := make([]syscall.Iovec, 0, 2)
+	for _, part := range [][]byte{head, body} {
+		if len(part) > 0 {
+			vectors = append(vectors, syscall.Iovec{Base: &part[0]})
+			vectors[len(vectors)-1].SetLen(len(part))
+		}
+	}
+	over := raw.Write(func(fd uintptr) bool {
+		for {
+			r, _, errno := syscall.Syscall(syscall.SYS_WRITEV, fd, uintptr(unsafe.Pointer(&vectors[0])), uintptr(len(vectors)))
+			switch errno {
+			case 0:
+				n = int64(r)
+			case syscall.EINTR:
+				continue
+			case syscall.EAGAIN:
+			default:
+				err = os.NewSyscallError("writev", errno)
+			}
+			return true
+		}
+	})
+	if over != nil {
+		return 0, over
+	}
+	return n, err
+}
+
+// behind gives what of head and body follows the first n bytes.
+func behind(head, body []byte, n int64) ([]byte, []byte) {
+	h := min(n, int64(len(head)))
+	return head[h:], body[n-h:]
 }

@@ -49,6 +49,16 @@ func (b *buffer) grow() {
 	}
 }
 
+// takeBody gives a message's body away: own's memory, or a copy where the body
+// lies behind the head (own is nil) or is a small part of that memory.
+func takeBody(own *buffer, body []byte) []byte {
+	if own == nil || cap(body) > 2*len(body) {
+		return append(make([]byte, 0, len(body)), body...)
+	}
+	own.body = nil
+	return body
+}
+
 // stream reads messages from one connection.
 type stream struct {
 	conn net.Conn
