@@ -55,8 +55,17 @@ type Call struct {
 }
 
 // Finish ends the call. The first caller wins, on any goroutine; its status and response become the outcome, open attempts are cancelled,
-// and the OnFinish work runs on its goroutine, last added first. Every later caller gets false and its response is released.
+// and the OnFinish work runs on its goroutine, last added first. Every later caller gets false and its response is released; so does one
+// who could know from Unasked that End is about to finish the call.
 func (c *Call) Finish(status Status, response Payload) bool {
+	if c.unasked.Load() && !c.lent() {
+		response.Release()
+		return false
+	}
+	return c.finish(status, response)
+}
+
+func (c *Call) finish(status Status, response Payload) bool {
 	if c.claimed.Swap(true) {
 		response.Release()
 		return false
@@ -102,7 +111,14 @@ func (c *Call) End(status Status) bool {
 	if borrowed {
 		return false
 	}
-	return c.Finish(status, Payload{})
+	return c.finish(status, Payload{})
+}
+
+// lent tells whether Borrow was granted.
+func (c *Call) lent() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.borrowed
 }
 
 // Borrow tells that somebody uses request or response memory of the caller in place, so that only the handler may end the call from now

@@ -171,6 +171,18 @@ func TestEnd_BorrowedCall_OnlyTheHandlerEndsIt(t *testing.T) {
 	}
 }
 
+func TestFinish_AfterTheEndWasTold_IsLate(t *testing.T) {
+	call := newCall(t)
+	call.OnEnd(func(call *rpc.Call) {
+		if !call.Unasked() || call.Finish(rpc.OK, rpc.Payload{}) {
+			t.Error("a handler that was told that nobody waits could still answer")
+		}
+	})
+	if !call.Cancel() || call.Status().Code() != rpc.CodeCancelled {
+		t.Fatalf("the call ended with %v", call.Status())
+	}
+}
+
 func TestBorrow_EndedCall_IsRefused(t *testing.T) {
 	call := newCall(t)
 	told := false
