@@ -993,7 +993,8 @@ AIMRT_RPC_API void aimrt_rpc_queue_release(aimrt_rpc_queue_t queue);
 /* Gives CPython a dict of built-in functions that skip ctypes on the hot path. For the aimrt_rpc Python package only; its names and
  * meanings may change with every version of the library.
  * Params: functions [in, borrowed] addresses of CPython functions in the order of aimrt_rpc._bridge; count [in] their number.
- * Returns: a new reference to a dict (PyObject *), or NULL when count is not the library's or the process forked.
+ * Returns: a new reference to a dict (PyObject *), or NULL when count is not the library's, the process forked, or the
+ *   interpreter it served has ended.
  * Thread safety: with the GIL held. Blocks: no. Since: 0.1.0 */
 AIMRT_RPC_API void *aimrt_rpc_python_bridge(const void *const *functions, uint32_t count);
 
