@@ -185,8 +185,6 @@ static PyObject *new_text(aimrt_rpc_str_t text) {
   return py.text_new(text.size == 0 ? "" : text.data, (Py_ssize_t)text.size);
 }
 
-static PyObject *new_text_or_none(aimrt_rpc_str_t text) { return text.size == 0 ? new_none() : new_text(text); }
-
 static PyObject *new_bytes(aimrt_rpc_bytes_t bytes) {
   return py.bytes_new(bytes.size == 0 ? "" : (const char *)bytes.data, (Py_ssize_t)bytes.size);
 }

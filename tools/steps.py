@@ -38,8 +38,9 @@ class Counts(NamedTuple):
         return Counts(*(a + b for a, b in zip(self, other)))
 
 
+BOOTSTRAP = Step("bootstrap", "tools/bootstrap.sh", 900)
 PREPARE = [
-    Step("bootstrap", "tools/bootstrap.sh", 900),
+    BOOTSTRAP,
     Step("build", "make --no-print-directory build", 900),
 ]
 
@@ -159,7 +160,7 @@ EXAMPLES = f"{PY} -m pytest -q -p no:cacheprovider examples/examples_test.py"
 GENERATED = "'*_gen*' '*_abi.py' capi/exports.map docs/c-api.md docs/status.md"
 
 TARGETS["lint"] = [
-    Step("bootstrap", "tools/bootstrap.sh", 900),
+    BOOTSTRAP,
     Step("gofmt", 'test -z "$(gofmt -l $(git ls-files "*.go") | tee /dev/stderr)"'),
     Step("go-vet", "go vet ./... && cd tests/interop && go vet ./..."),
     Step("staticcheck", "build/tools/staticcheck ./... && cd tests/interop && ../../build/tools/staticcheck ./..."),

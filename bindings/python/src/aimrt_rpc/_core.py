@@ -105,6 +105,15 @@ def new_error() -> Any:
     return _abi.aimrt_rpc_error_t(0)
 
 
+def _was_in_time(result: int, error: Any) -> bool:
+    """Gives whether an operation on a call came before its end; raises for any other failure."""
+    if result in (_abi.AIMRT_RPC_RESULT_LOST, _abi.AIMRT_RPC_RESULT_INVALID_HANDLE):
+        lib.aimrt_rpc_error_free(error)
+        return False
+    check(result, error)
+    return True
+
+
 def take_buffer(buffer: Any) -> bytes:
     """Copies an owned buffer and releases it."""
     data = ctypes.string_at(buffer.data, buffer.size) if buffer.size else b""
@@ -250,11 +259,7 @@ def cancel(call: int) -> bool:
     """Cancels a call; False when it had ended."""
     error = new_error()
     result = lib.aimrt_rpc_call_cancel(call, ctypes.byref(error))
-    if result in (_abi.AIMRT_RPC_RESULT_LOST, _abi.AIMRT_RPC_RESULT_INVALID_HANDLE):
-        lib.aimrt_rpc_error_free(error)
-        return False
-    check(result, error)
-    return True
+    return _was_in_time(result, error)
 
 
 # --- calls, server side ---------------------------------------------------------------------------------------------------
@@ -282,11 +287,7 @@ def finish(
     payload.bytes.size = len(response)
     error = new_error()
     result = lib.aimrt_rpc_call_finish(call, ctypes.byref(status), ctypes.byref(payload), ctypes.byref(error))
-    if result in (_abi.AIMRT_RPC_RESULT_LOST, _abi.AIMRT_RPC_RESULT_INVALID_HANDLE):
-        lib.aimrt_rpc_error_free(error)
-        return False
-    check(result, error)
-    return True
+    return _was_in_time(result, error)
 
 
 def _describe(options: Any, name: str, serializations: Sequence[str]) -> Any:
