@@ -1,6 +1,7 @@
 package aiomas
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -25,6 +26,12 @@ func (id ID) Number() (n uint64, ok bool) { return id.value, id.whole }
 
 // Raw is the encoded id.
 func (id ID) Raw() []byte { return id.raw }
+
+// Clone is the same id with bytes of its own, which outlive the payload.
+func (id ID) Clone() ID {
+	id.raw = bytes.Clone(id.raw)
+	return id
+}
 
 // NumberID makes the id n, for replies that are composed without a request.
 func (f Format) NumberID(n uint64) ID {
