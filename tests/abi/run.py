@@ -90,6 +90,32 @@ def test_header() -> None:
     run(build("header_cpp", [str(HERE / "header_main.c"), str(first), str(second_cpp)]))
 
 
+def cross_compilers() -> Dict[str, List[str]]:
+    """Compilers for aarch64 by language: the distribution's when it is installed, else the one that builds the wheel."""
+    if shutil.which("aarch64-linux-gnu-gcc") and shutil.which("aarch64-linux-gnu-g++"):
+        return {"c11": ["aarch64-linux-gnu-gcc"], "c++17": ["aarch64-linux-gnu-g++", "-x", "c++"]}
+    zig = [str(ROOT / "build/venv/bin/python"), "-m", "ziglang"]
+    return {
+        "c11": [*zig, "cc", "-target", "aarch64-linux-gnu"],
+        "c++17": [*zig, "c++", "-target", "aarch64-linux-gnu", "-x", "c++"],
+    }
+
+
+def test_compat() -> None:
+    """AimRT's structs have AimRT's layout, in C and C++, on x86-64 and aarch64, beside our header in both orders."""
+    source = str(HERE / "compat_layout.c")
+    for language, cross in cross_compilers().items():
+        build("compat_layout.o", [source], language, link=False)
+        flags = [f"-std={language}", *WARNINGS, *INCLUDE, "-c", source, "-o", str(OUT / "compat_layout_aarch64.o")]
+        for order in ([], ["-DCOMPAT_AFTER_NATIVE"]):
+            result = command([*cross, *order, *flags])
+            check(result.returncode == 0, f"the layout on aarch64 as {language} {order}: {result.stdout}{result.stderr}")
+    machine = command(["readelf", "-h", str(OUT / "compat_layout_aarch64.o")]).stdout
+    check("AArch64" in machine, f"the cross compiler compiles for aarch64: {machine}")
+    program = build("compat_after.o", [source, "-DCOMPAT_AFTER_NATIVE"], link=False)
+    check(program.exists(), "the native header may come first")
+
+
 def abi_module() -> types.ModuleType:
     """Loads the generated Python declarations alone, without the package around them."""
     spec = importlib.util.spec_from_file_location("_abi", ROOT / "bindings/python/src/aimrt_rpc/_abi.py")
