@@ -60,6 +60,17 @@ aimrt_rpc_result_t aimrt_rpc_runtime_report(
   return aimrtgo_runtime_report(runtime, report_out, error);
 }
 
+aimrt_rpc_result_t aimrt_rpc_runtime_dump_config(
+    aimrt_rpc_runtime_t runtime,
+    aimrt_rpc_buffer_t *yaml_out,
+    aimrt_rpc_error_t *error) {
+  if (yaml_out != NULL) memset(yaml_out, 0, sizeof *yaml_out);
+  if (error != NULL) memset(error, 0, sizeof *error);
+  if (front_guards_forked()) return front_fail_forked(error);
+  if (yaml_out == NULL) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "yaml_out is NULL");
+  return aimrtgo_runtime_dump_config(runtime, yaml_out, error);
+}
+
 aimrt_rpc_result_t aimrt_rpc_runtime_reload(aimrt_rpc_runtime_t runtime, aimrt_rpc_error_t *error) {
   if (error != NULL) memset(error, 0, sizeof *error);
   if (front_guards_forked()) return front_fail_forked(error);

@@ -193,6 +193,17 @@ func aimrtgo_runtime_report(h C.aimrt_rpc_runtime_t, out *C.aimrt_rpc_buffer_t, 
 	})
 }
 
+//export aimrtgo_runtime_dump_config
+func aimrtgo_runtime_dump_config(h C.aimrt_rpc_runtime_t, out *C.aimrt_rpc_buffer_t, errorOut *C.aimrt_rpc_error_t) C.aimrt_rpc_result_t {
+	return onRuntime("runtime_dump_config", h, errorOut, func(r *runtimeObject) error {
+		c := r.core.Config()
+		if c == nil {
+			return failf(C.AIMRT_RPC_RESULT_INVALID_STATE, "the configuration is known from initialize on")
+		}
+		return buffer(out, []byte(c.Dump()))
+	})
+}
+
 //export aimrtgo_runtime_reload
 func aimrtgo_runtime_reload(h C.aimrt_rpc_runtime_t, errorOut *C.aimrt_rpc_error_t) C.aimrt_rpc_result_t {
 	return onRuntime("runtime_reload", h, errorOut, func(r *runtimeObject) error {

@@ -368,6 +368,14 @@ AIMRT_RPC_API uint32_t aimrt_rpc_runtime_state(aimrt_rpc_runtime_t runtime);
 AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_runtime_report(aimrt_rpc_runtime_t runtime, aimrt_rpc_buffer_t *report_out,
                                                           aimrt_rpc_error_t *error);
 
+/* Writes the configuration in force as YAML: what was given and every default, without what nobody knows, and the root keys of modules
+ * that were given theirs as a file.
+ * Params: runtime [in, borrowed]; yaml_out [out, owned] release with aimrt_rpc_buffer_release; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE; INVALID_STATE before initialize; INVALID_ARGUMENT for a NULL output; FORKED.
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_runtime_dump_config(aimrt_rpc_runtime_t runtime, aimrt_rpc_buffer_t *yaml_out,
+                                                               aimrt_rpc_error_t *error);
+
 /* Reads the configuration again and applies what can change while running: log levels and the rules of aimrt.rpc. The error
  * names the options that need a new start; those are left as they were.
  * Params: runtime [in, borrowed]; error [out, owned] nullable.
@@ -490,6 +498,14 @@ AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_module_parameter_set(aimrt_rpc_module
  * Params: module [in, borrowed].
  * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
 AIMRT_RPC_API aimrt_rpc_handle_t aimrt_rpc_module_rpc_handle(aimrt_rpc_module_t module);
+
+/* Gives the module's core table for code written for AimRT: a pointer to an aimrt_core_base_t of aimrt_rpc_compat.h, through which the
+ * module reaches its configurator, executors, logger, parameters and rpc handle. The same pointer each time. It and all it leads to stay
+ * valid until the process ends; after the release of the runtime they answer with "not there" and status 2011.
+ * Params: module [in, borrowed].
+ * Returns: the table; NULL for a stale handle, in a child of fork() and when memory is out.
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API const void *aimrt_rpc_module_core(aimrt_rpc_module_t module);
 
 /* Releases the handle of a module; the module itself lives as long as its runtime. 0 and a second release are no-ops.
  * Params: module [in, transferred].

@@ -170,6 +170,19 @@ static int64_t try_aimrt_rpc_runtime_report(uint64_t handle, int null_pointers) 
   return value;
 }
 
+static int64_t try_aimrt_rpc_runtime_dump_config(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_buffer_t yaml_out = {0};
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_runtime_dump_config(handle, null_pointers ? NULL : &yaml_out, null_pointers ? NULL : &error);
+  if (value < 0 && !null_pointers) {
+    hostile_zeroed(&yaml_out, sizeof yaml_out, "aimrt_rpc_runtime_dump_config", "yaml_out");
+  }
+  hostile_error(value, error);
+  return value;
+}
+
 static int64_t try_aimrt_rpc_runtime_reload(uint64_t handle, int null_pointers) {
   (void)handle;
   (void)null_pointers;
@@ -310,6 +323,13 @@ static int64_t try_aimrt_rpc_module_rpc_handle(uint64_t handle, int null_pointer
   (void)handle;
   (void)null_pointers;
   int64_t value = (int64_t)aimrt_rpc_module_rpc_handle(handle);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_module_core(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  int64_t value = (int64_t)(intptr_t)aimrt_rpc_module_core(handle);
   return value;
 }
 
@@ -809,6 +829,7 @@ const hostile_row hostile_rows[] = {
   {"aimrt_rpc_runtime_shutdown", AIMRT_RPC_KIND_RUNTIME, 1, 0, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_runtime_shutdown},
   {"aimrt_rpc_runtime_state", AIMRT_RPC_KIND_RUNTIME, 0, 0, 0, try_aimrt_rpc_runtime_state},
   {"aimrt_rpc_runtime_report", AIMRT_RPC_KIND_RUNTIME, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_runtime_report},
+  {"aimrt_rpc_runtime_dump_config", AIMRT_RPC_KIND_RUNTIME, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_runtime_dump_config},
   {"aimrt_rpc_runtime_reload", AIMRT_RPC_KIND_RUNTIME, 1, 0, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_runtime_reload},
   {"aimrt_rpc_runtime_list_methods", AIMRT_RPC_KIND_RUNTIME, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_runtime_list_methods},
   {"aimrt_rpc_runtime_describe_method", AIMRT_RPC_KIND_RUNTIME, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_runtime_describe_method},
@@ -823,6 +844,7 @@ const hostile_row hostile_rows[] = {
   {"aimrt_rpc_module_parameter_get", AIMRT_RPC_KIND_MODULE, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_module_parameter_get},
   {"aimrt_rpc_module_parameter_set", AIMRT_RPC_KIND_MODULE, 1, 0, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_module_parameter_set},
   {"aimrt_rpc_module_rpc_handle", AIMRT_RPC_KIND_MODULE, 0, 0, 0, try_aimrt_rpc_module_rpc_handle},
+  {"aimrt_rpc_module_core", AIMRT_RPC_KIND_MODULE, 0, 0, 0, try_aimrt_rpc_module_core},
   {"aimrt_rpc_module_release", AIMRT_RPC_KIND_MODULE, 0, 0, 0, try_aimrt_rpc_module_release},
   {"aimrt_rpc_executor_post", AIMRT_RPC_KIND_EXECUTOR, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_executor_post},
   {"aimrt_rpc_executor_post_after", AIMRT_RPC_KIND_EXECUTOR, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_executor_post_after},

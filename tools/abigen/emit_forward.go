@@ -14,6 +14,7 @@ var goServed = []string{
 	"aimrt_rpc_runtime_initialize",
 	"aimrt_rpc_runtime_start_async",
 	"aimrt_rpc_runtime_report",
+	"aimrt_rpc_runtime_dump_config",
 	"aimrt_rpc_runtime_reload",
 	"aimrt_rpc_runtime_list_methods",
 	"aimrt_rpc_runtime_describe_method",
