@@ -32,11 +32,17 @@ type Splitter struct {
 	// MaxFrameBytes bounds a payload; 0 means DefaultMaxFrameBytes.
 	MaxFrameBytes int
 
-	held []byte // header and payload so far of the incomplete frame
+	held  []byte // header and payload so far of the incomplete frame
+	given bool   // held is the payload that the last Next gave
 }
 
 // Buffered is the number of bytes held of an incomplete frame.
-func (s *Splitter) Buffered() int { return len(s.held) }
+func (s *Splitter) Buffered() int {
+	if s.given {
+		return 0
+	}
+	return len(s.held)
+}
 
 // Feed takes the next bytes and calls each for every payload they complete, in
 // order. The payload is borrowed: it is valid until each returns. An error of
@@ -44,55 +50,72 @@ func (s *Splitter) Buffered() int { return len(s.held) }
 // connection has to be closed. A frame above MaxFrameBytes is a LimitError as
 // soon as its header is there.
 func (s *Splitter) Feed(data []byte, each func(payload []byte) error) error {
-	for len(s.held) > 0 && len(data) > 0 {
-		rest, err := s.resume(data, each)
-		if err != nil {
+	for {
+		payload, rest, ok, err := s.Next(data)
+		if err != nil || !ok {
+			return err
+		}
+		if err := each(payload); err != nil {
 			return err
 		}
 		data = rest
 	}
-	for len(data) >= HeaderBytes {
+}
+
+// Next takes the next bytes and gives the first payload they complete, and the
+// bytes after it, which go into the next Next. Without a complete payload, ok is
+// false and all of data is held. The payload is borrowed: it is valid until the
+// next Next or Feed. A frame above MaxFrameBytes is a LimitError as soon as its
+// header is there.
+func (s *Splitter) Next(data []byte) (payload, rest []byte, ok bool, err error) {
+	s.forget()
+	if len(s.held) > 0 {
+		return s.resume(data)
+	}
+	if len(data) >= HeaderBytes {
 		n, err := s.length(data)
 		if err != nil {
-			return err
+			return nil, nil, false, err
 		}
-		if len(data)-HeaderBytes < n {
-			break
+		if end := HeaderBytes + n; len(data) >= end {
+			return data[HeaderBytes:end:end], data[end:], true, nil
 		}
-		end := HeaderBytes + n
-		if err := each(data[HeaderBytes:end:end]); err != nil {
-			return err
-		}
-		data = data[end:]
 	}
 	s.held = append(s.held, data...)
-	return nil
+	return nil, nil, false, nil
+}
+
+// forget drops the held payload that was given out last.
+func (s *Splitter) forget() {
+	if !s.given {
+		return
+	}
+	s.given, s.held = false, s.held[:0]
+	if cap(s.held) > splitterKeep {
+		s.held = nil
+	}
 }
 
 // resume completes the held frame as far as data goes.
-func (s *Splitter) resume(data []byte, each func([]byte) error) (rest []byte, err error) {
+func (s *Splitter) resume(data []byte) (payload, rest []byte, ok bool, err error) {
 	if len(s.held) < HeaderBytes {
 		k := min(HeaderBytes-len(s.held), len(data))
 		s.held, data = append(s.held, data[:k]...), data[k:]
 		if len(s.held) < HeaderBytes {
-			return data, nil
+			return nil, nil, false, nil
 		}
 	}
 	n, err := s.length(s.held)
 	if err != nil {
-		return nil, err
+		return nil, nil, false, err
 	}
 	k := min(HeaderBytes+n-len(s.held), len(data))
 	s.held, data = append(s.held, data[:k]...), data[k:]
 	if len(s.held) < HeaderBytes+n {
-		return data, nil
+		return nil, nil, false, nil
 	}
-	err = each(s.held[HeaderBytes:])
-	s.held = s.held[:0]
-	if cap(s.held) > splitterKeep {
-		s.held = nil
-	}
-	return data, err
+	s.given = true
+	return s.held[HeaderBytes:], data, true, nil
 }
 
 func (s *Splitter) length(header []byte) (int, error) {
