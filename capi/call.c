@@ -14,6 +14,9 @@ typedef struct start {
   uint32_t delivery;
   bool handle;   /* the caller gets one */
   bool blocking; /* and waits at once */
+  bool compat;   /* the next two count */
+  const aimrt_rpc_context_base_t *foreign; /* the module's own context */
+  aimrt_function_base_t *callback;         /* taken over when the call starts */
 } start;
 
 /* ---- Starting ----------------------------------------------------------------------------------------------------------- */
@@ -65,6 +68,7 @@ static front_call *take_call(front_thread *thread, aimrt_rpc_method_t handle, co
   call->inline_refs = 0;
   call->done = options->done;
   call->user_data = options->user_data;
+  call->foreign = NULL;
   call->queue = options->queue;
   call->tag = options->tag;
   call->request_id = 0;
@@ -162,6 +166,7 @@ static uint32_t complete_request(front_call *call, const start *s, aimrt_rpc_str
     call->kind = FRONT_ENTRY_ENGINE;
     context->backend = NULL;
   }
+  if (call->foreign != NULL) front_foreign_tell(call);
   return accepted ? 0 : AIMRT_RPC_CODE_CLI_INVALID_SERIALIZATION_TYPE;
 }
 
@@ -227,6 +232,10 @@ static aimrt_rpc_result_t start_call(front_thread *thread, aimrt_rpc_method_t me
   if (FRONT_UNLIKELY(result != AIMRT_RPC_RESULT_OK)) {
     discard(thread, call);
     return result;
+  }
+  if (s->compat) {
+    if (FRONT_LIKELY(!not_ready)) code = front_foreign_use(thread, call, s->foreign);
+    front_function_take(&call->function, s->callback);
   }
   if (FRONT_UNLIKELY(code != 0)) refused = false; /* a bad context comes before what the rules say */
   if (FRONT_LIKELY(code == 0 && !not_ready)) {
@@ -466,4 +475,23 @@ aimrt_rpc_result_t front_start_raw(const front_raw_call *call, aimrt_rpc_call_t 
   *call_out = started->started_handle;
   front_call_unref(thread, started, 1 + started->inline_refs);
   return AIMRT_RPC_RESULT_OK;
+}
+
+/* ---- For modules written for AimRT -------------------------------------------------------------------------------------- */
+
+uint32_t front_start_function(aimrt_rpc_method_t method, const aimrt_rpc_context_base_t *context, const void *request,
+                              void *response, aimrt_function_base_t *callback) {
+  front_thread *thread = front_thread_self();
+  if (FRONT_UNLIKELY(thread == NULL)) return AIMRT_RPC_CODE_RESOURCE_EXHAUSTED;
+  aimrt_rpc_call_options_t options = {.request = {.message = (void *)(uintptr_t)request}, .response = response};
+  start s = {.options = &options, .delivery = FRONT_DELIVER_CALLBACK, .compat = true, .foreign = context, .callback = callback};
+  front_call *call;
+  switch (start_call(thread, method, &s, &call, NULL)) {
+    case AIMRT_RPC_RESULT_OK: break;
+    case AIMRT_RPC_RESULT_INVALID_HANDLE: return AIMRT_RPC_CODE_CLI_NOT_READY; /* the runtime has been released */
+    case AIMRT_RPC_RESULT_LIMIT: return AIMRT_RPC_CODE_RESOURCE_EXHAUSTED;
+    default: return AIMRT_RPC_CODE_INVALID_ARGUMENT; /* a message is NULL */
+  }
+  front_call_unref(thread, call, 1 + call->inline_refs);
+  return AIMRT_RPC_CODE_OK;
 }

@@ -69,6 +69,18 @@ void aimrt_rpc_writer_trim(aimrt_rpc_writer_t *writer, size_t size) {
     writer->bytes->size -= size;
 }
 
+void front_writer_reset(aimrt_rpc_writer_t *writer) {
+  for (chunk *c = writer->first; c != NULL;) {
+    chunk *next = c->next;
+    free(c);
+    c = next;
+  }
+  writer->first = NULL;
+  writer->last = NULL;
+  writer->latest = 0;
+  writer->bytes->size = 0;
+}
+
 /* Joins the chunks behind the buffer and frees them. */
 static bool writer_close(aimrt_rpc_writer_t *writer) {
   size_t rest = 0;

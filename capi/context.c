@@ -500,12 +500,8 @@ static aimrt_rpc_result_t store(front_context *context, aimrt_rpc_str_t key, aim
   return AIMRT_RPC_RESULT_OK;
 }
 
-static aimrt_rpc_result_t change(aimrt_rpc_context_t handle, aimrt_rpc_str_t key, aimrt_rpc_str_t value, bool replace,
-                                 aimrt_rpc_error_t *error) {
-  if (error != NULL) *error = 0;
-  uint64_t word;
-  front_context *context = find_context(handle, &word);
-  if (context == NULL) return STALE_CONTEXT(error, handle);
+aimrt_rpc_result_t front_context_change(front_context *context, aimrt_rpc_str_t key, aimrt_rpc_str_t value, bool replace,
+                                        aimrt_rpc_error_t *error) {
   aimrt_rpc_result_t result = check_pair(key, value, error);
   if (result != AIMRT_RPC_RESULT_OK) return result;
   /* Texts that came from this very context move when it grows, and the framework's when they become pairs. */
@@ -521,6 +517,40 @@ static aimrt_rpc_result_t change(aimrt_rpc_context_t handle, aimrt_rpc_str_t key
   free((void *)(uintptr_t)value_copy.data);
   return result;
 }
+
+static aimrt_rpc_result_t change(aimrt_rpc_context_t handle, aimrt_rpc_str_t key, aimrt_rpc_str_t value, bool replace,
+                                 aimrt_rpc_error_t *error) {
+  if (error != NULL) *error = 0;
+  uint64_t word;
+  front_context *context = find_context(handle, &word);
+  if (context == NULL) return STALE_CONTEXT(error, handle);
+  return front_context_change(context, key, value, replace, error);
+}
+
+/* Whether every call writes this key of a client context anew. */
+static bool is_written(aimrt_rpc_str_t key) {
+  return front_str_equal(key, framework_keys[KEY_REQUEST_ID]) || front_str_equal(key, framework_keys[KEY_BACKEND]) ||
+         front_str_equal(key, framework_keys[KEY_FUNCTION]) || front_str_equal(key, framework_keys[KEY_RESPONSE_ID]);
+}
+
+bool front_context_load(front_context *context, const aimrt_rpc_pair_t *pairs, size_t count) {
+  if (count > FRONT_MAX_CONTEXT_ENTRIES) return false;
+  for (size_t i = 0; i < count; i++) {
+    aimrt_rpc_str_t key = pairs[i].key;
+    aimrt_rpc_str_t value = pairs[i].value;
+    bool reserved = has_reserved_prefix(key);
+    if (reserved && is_written(key)) continue;
+    if (key.size > MAX_KEY_BYTES || value.size > FRONT_MAX_CONTEXT_BYTES ||
+        context->text.size + key.size + value.size > FRONT_MAX_CONTEXT_BYTES)
+      return false;
+    if (!front_context_append(context, key, value)) return false;
+    if (reserved && value.size != 0 && front_str_equal(key, key_to_addr)) context->has_to_addr = true;
+    if (reserved && value.size != 0 && front_str_equal(key, framework_keys[KEY_SERIALIZATION])) context->has_serialization = true;
+  }
+  return true;
+}
+
+aimrt_rpc_str_t front_context_request_id(front_context *context) { return request_id_text(context, context->request_id); }
 
 aimrt_rpc_result_t aimrt_rpc_context_set(aimrt_rpc_context_t context, aimrt_rpc_str_t key, aimrt_rpc_str_t value,
                                          aimrt_rpc_error_t *error) {
@@ -566,14 +596,20 @@ aimrt_rpc_result_t aimrt_rpc_context_metadata(aimrt_rpc_context_t context, const
   if (found == NULL) return STALE_CONTEXT(error, context);
   if (pairs_out == NULL || count_out == NULL)
     return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "pairs_out or count_out is NULL");
-  size_t most = (size_t)(found->base != NULL ? found->base->pair_count : found->pair_count) + KEY_COUNT;
-  if (!reserve_views(found, most)) return front_fail(error, AIMRT_RPC_RESULT_OUT_OF_MEMORY, "no memory for %zu views", most);
-  walk w = {found, 0, 0};
-  size_t count = 0;
-  while (walk_next(&w, &found->views[count])) count++;
-  *pairs_out = count == 0 ? NULL : found->views;
-  *count_out = count;
+  aimrt_rpc_pair_t *views = front_context_views(found, count_out);
+  if (views == NULL) return front_fail(error, AIMRT_RPC_RESULT_OUT_OF_MEMORY, "no memory for a list of the metadata");
+  *pairs_out = *count_out == 0 ? NULL : views;
   return AIMRT_RPC_RESULT_OK;
+}
+
+aimrt_rpc_pair_t *front_context_views(front_context *context, size_t *count_out) {
+  size_t most = (size_t)(context->base != NULL ? context->base->pair_count : context->pair_count) + KEY_COUNT;
+  if (!reserve_views(context, most)) return NULL;
+  walk w = {context, 0, 0};
+  size_t count = 0;
+  while (walk_next(&w, &context->views[count])) count++;
+  *count_out = count;
+  return context->views;
 }
 
 static bool write_text(front_bytes *to, aimrt_rpc_str_t text) {

@@ -187,6 +187,13 @@ void front_call_describe(const front_call *call, aimrt_rpc_outcome_t *outcome) {
 
 static void call_back(front_call *call) {
   if (FRONT_UNLIKELY(front_guards_exiting())) return;
+  if (call->done == NULL) {
+    const aimrt_function_client_callback_ops_t *ops = call->function.ops;
+    if (ops == NULL) return;
+    ops->invoker(call->function.object_buf, call->code);
+    front_function_drop(&call->function);
+    return;
+  }
   aimrt_rpc_outcome_t outcome;
   front_call_describe(call, &outcome);
   call->done(call->user_data, call->started_handle, &outcome);

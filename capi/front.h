@@ -135,6 +135,10 @@ FRONT_HIDDEN aimrt_rpc_handle_t front_module_rpc(const front_module *module);
 FRONT_HIDDEN void front_module_set_log_level(front_module *module, uint32_t level);
 /* Once, before the module's initialize callback. Returns 0 when out of memory. */
 FRONT_HIDDEN uint8_t front_module_set_config_path(front_module *module, const char *path, size_t size);
+/* What the module says about itself, for its core table. Once, right after front_module_new. Returns 0 when out of memory. */
+FRONT_HIDDEN uint8_t front_module_set_info(front_module *module, uint32_t major, uint32_t minor, uint32_t patch, uint32_t build,
+                                           const char *author, size_t author_size, const char *description,
+                                           size_t description_size);
 /* Makes both handles of a module that was refused at creation stale; its memory goes with the runtime. */
 FRONT_HIDDEN void front_module_drop(front_module *module);
 

@@ -92,6 +92,8 @@ func (r *runtimeObject) createModule(o *C.aimrt_rpc_module_options_t) (*moduleOb
 		moduleObjects.Take(m.id)
 		return nil, failf(C.AIMRT_RPC_RESULT_OUT_OF_MEMORY, "no memory or handle is left for module %q", name)
 	}
+	C.front_module_set_info(m.front, o.major_version, o.minor_version, o.patch_version, o.build_version,
+		chars(options.Author), C.size_t(len(options.Author)), chars(options.Description), C.size_t(len(options.Description)))
 	m.free = o.user_data_free
 	r.mu.Lock()
 	r.modules = append(r.modules, m)

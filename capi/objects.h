@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "../include/aimrt_rpc_compat.h"
 #include "front.h"
 #include "futex.h"
 #include "guards.h"
@@ -162,6 +163,8 @@ typedef struct front_thread {
   uint32_t context_count;
   struct front_thread *next;      /* all threads, ever */
   struct front_thread *next_idle;
+  void *scratch;                  /* what AimRT's allocator gave last */
+  size_t scratch_size;
   _Atomic uint64_t started[FRONT_MAX_RUNTIMES]; /* written by this thread only */
   _Atomic uint64_t finished[FRONT_MAX_RUNTIMES];
   _Atomic uint32_t running[FRONT_MAX_RUNTIMES]; /* handlers on this stack */
@@ -237,7 +240,11 @@ struct front_module {
   aimrt_rpc_str_t name;
   aimrt_rpc_str_t package;
   aimrt_rpc_str_t config_path;
+  aimrt_module_info_t info; /* versions and, owned, author and description; the name is above */
   _Atomic uint32_t log_level;
+  _Atomic(struct compat_module *) compat; /* tables for code written for AimRT, made when somebody asks */
+  uint64_t compat_handle;                 /* by which they find the module */
+  void (*compat_close)(struct compat_module *tables);
   front_module *next;
 };
 
@@ -350,6 +357,15 @@ FRONT_HIDDEN void front_context_unuse(front_thread *thread, front_context *conte
 FRONT_HIDDEN uint64_t front_context_show(front_context *context);
 FRONT_HIDDEN void front_context_hide(front_context *context);
 FRONT_HIDDEN void front_context_free_memory(front_context *context, size_t keep);
+/* aimrt_rpc_context_set or _add, and _metadata, on the object itself. */
+FRONT_HIDDEN aimrt_rpc_result_t front_context_change(front_context *context, aimrt_rpc_str_t key, aimrt_rpc_str_t value,
+                                                     bool replace, aimrt_rpc_error_t *error);
+FRONT_HIDDEN aimrt_rpc_pair_t *front_context_views(front_context *context, size_t *count_out);
+/* Fills a cleared client context with what a module's own context holds, but for the keys that each call writes anew. False past the limits
+ * of a context and when memory is out. */
+FRONT_HIDDEN bool front_context_load(front_context *context, const aimrt_rpc_pair_t *pairs, size_t count);
+/* The text of context->request_id. */
+FRONT_HIDDEN aimrt_rpc_str_t front_context_request_id(front_context *context);
 
 /* ---- Queues (queue.c) --------------------------------------------------------------------------------------------------- */
 
@@ -410,6 +426,7 @@ struct front_server_call {
   uint64_t cancelled_handle;
   front_bytes request_bytes;
   front_bytes answer_bytes;
+  aimrt_rpc_context_base_t view; /* context as a service written for AimRT sees it */
   front_context context;
 };
 
@@ -436,8 +453,10 @@ struct front_call {
   uint32_t inline_refs; /* references left for the starter to drop with its own */
   uint64_t started_handle; /* what start gives back */
   aimrt_rpc_str_t serialization;
-  aimrt_rpc_call_done_fn done;
+  aimrt_rpc_call_done_fn done; /* NULL: function */
   void *user_data;
+  const aimrt_rpc_context_base_t *foreign; /* the client's context when context is a copy of it, else NULL */
+  aimrt_function_base_t function;          /* owned, delivery FRONT_DELIVER_CALLBACK */
   uint64_t queue;
   uint64_t tag;
   front_once_event ended;
@@ -534,6 +553,20 @@ FRONT_HIDDEN aimrt_rpc_str_t front_code_text(uint32_t code);
 /* Copied as a whole: two halves that are stored one by one cannot be forwarded to the copy into the outcome. */
 FRONT_HIDDEN extern const aimrt_rpc_str_t front_ok_text;
 
+/* foreign.c: contexts and closures of modules that were written for AimRT. */
+FRONT_HIDDEN extern const aimrt_rpc_context_base_ops_t front_foreign_ops; /* impl = an embedded front_context */
+/* Begins the use of a module's context for a call, which gets a copy; gives a code. */
+FRONT_HIDDEN uint32_t front_foreign_use(front_thread *thread, front_call *call, const aimrt_rpc_context_base_t *context);
+/* Writes the framework's keys into it, before the call is carried out. */
+FRONT_HIDDEN void front_foreign_tell(front_call *call);
+/* Moves a closure; a NULL or empty one leaves an empty one. */
+FRONT_HIDDEN void front_function_take(aimrt_function_base_t *to, aimrt_function_base_t *from);
+/* Destroys a closure that was taken. */
+FRONT_HIDDEN void front_function_drop(aimrt_function_base_t *function);
+/* call.c: starts a call whose end a closure is told. A code other than 0: it did not start, and callback is still the caller's. */
+FRONT_HIDDEN uint32_t front_start_function(aimrt_rpc_method_t method, const aimrt_rpc_context_base_t *context, const void *request,
+                                           void *response, aimrt_function_base_t *callback);
+
 /* codec.c: type support. */
 FRONT_HIDDEN bool front_types_init(front_types *types, const aimrt_rpc_type_support_t *request,
                                    const aimrt_rpc_type_support_t *response, const aimrt_rpc_str_t *serializations, size_t count);
@@ -546,6 +579,8 @@ FRONT_HIDDEN bool front_encode(const aimrt_rpc_type_support_t *type, aimrt_rpc_s
                                front_bytes *bytes);
 FRONT_HIDDEN bool front_decode(const aimrt_rpc_type_support_t *type, aimrt_rpc_str_t serialization, const void *data, size_t size,
                                void *message);
+/* Forgets everything appended so far. */
+FRONT_HIDDEN void front_writer_reset(aimrt_rpc_writer_t *writer);
 
 /* serve.c: the server side. */
 FRONT_HIDDEN bool front_server_make_messages(front_server_call *server);

@@ -83,6 +83,9 @@ static void end_thread(void *value) {
   front_thread_current = NULL;
   give_back_calls(thread, 0);
   give_back_contexts(thread, 0);
+  free(thread->scratch);
+  thread->scratch = NULL;
+  thread->scratch_size = 0;
   front_lock_acquire(&pool_lock);
   thread->next_idle = idle_threads;
   idle_threads = thread;
@@ -149,6 +152,7 @@ static bool prepare_call(front_call *call) {
   if (call->index == 0 || call->server.index == 0) return false;
   call->slot = front_slot_at(call->index);
   call->server.slot = front_slot_at(call->server.index);
+  call->server.view = (aimrt_rpc_context_base_t){&front_foreign_ops, &call->server.context};
   return front_context_embed(&call->server.context, &call->server);
 }
 

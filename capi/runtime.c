@@ -44,6 +44,9 @@ static void free_contents(front_runtime *runtime) {
     free_text(module->name);
     free_text(module->package);
     free_text(module->config_path);
+    free((void *)(uintptr_t)module->info.author.str);
+    free((void *)(uintptr_t)module->info.description.str);
+    if (module->compat_close != NULL && !front_guards_exiting()) module->compat_close(module->compat);
     free(module);
     module = next;
   }
@@ -352,9 +355,22 @@ uint8_t front_module_set_config_path(front_module *module, const char *path, siz
   return module->config_path.data != NULL ? 1 : 0;
 }
 
+uint8_t front_module_set_info(front_module *module, uint32_t major, uint32_t minor, uint32_t patch, uint32_t build,
+                              const char *author, size_t author_size, const char *description, size_t description_size) {
+  aimrt_rpc_str_t texts[2] = {front_str_copy(author, author_size), front_str_copy(description, description_size)};
+  module->info = (aimrt_module_info_t){.major_version = major,
+                                       .minor_version = minor,
+                                       .patch_version = patch,
+                                       .build_version = build,
+                                       .author = {texts[0].data, texts[0].size},
+                                       .description = {texts[1].data, texts[1].size}};
+  return texts[0].data != NULL && texts[1].data != NULL ? 1 : 0;
+}
+
 void front_module_drop(front_module *module) {
   (void)front_handle_drop(AIMRT_RPC_KIND_MODULE, module->handle);
   (void)front_handle_drop(AIMRT_RPC_KIND_RPC_HANDLE, module->rpc_handle);
+  (void)front_handle_drop(AIMRT_RPC_KIND_MODULE, module->compat_handle);
 }
 
 /* What a live module says about itself; all zero for a stale handle. */
