@@ -54,6 +54,7 @@ typedef uint64_t aimrt_rpc_queue_t;
 typedef uint64_t aimrt_rpc_executor_t;
 typedef uint64_t aimrt_rpc_timer_t;    /* a task posted for later */
 typedef uint64_t aimrt_rpc_error_t;    /* why a function of this header failed */
+typedef uint64_t aimrt_rpc_connection_t; /* one link to a peer */
 
 /* Kinds of handles, for aimrt_rpc_live_count and for reading the top byte of a handle. Numbers from 13 up are assigned to the
  * nouns stream, connection, filter and task, which a later minor version adds. */
@@ -1003,6 +1004,142 @@ AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_queue_wake(aimrt_rpc_queue_t queue, u
  * Params: queue [in, transferred].
  * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
 AIMRT_RPC_API void aimrt_rpc_queue_release(aimrt_rpc_queue_t queue);
+
+/* ---- Connections whose bytes the host moves ----------------------------------------------------------------------------- */
+
+/* For a host that has sockets and a loop of its own, for example asyncio: no runtime, no thread, no I/O. The host feeds what it received,
+ * gets events back in the same call, and sends the frames that these functions give. Frames are a length of four bytes, big-endian, and a
+ * payload; payloads are those of aiomas, [type, number, content]. Bytes that the peer may not send end the connection, not the process. */
+
+#define AIMRT_RPC_CONNECTION_CODEC_JSON 0u
+#define AIMRT_RPC_CONNECTION_CODEC_MSGPACK 1u
+#define AIMRT_RPC_CONNECTION_CODEC_MSGPACK_BLOSC 2u /* contents are MsgPack, payloads are Blosc chunks */
+#define AIMRT_RPC_CONNECTION_CODEC_OPAQUE 3u        /* frames and their limit only: the host makes the payloads and matches replies */
+
+typedef struct aimrt_rpc_connection_hosted_options_t {
+  uint32_t struct_size;
+  uint32_t flags;             /* reserved, 0 */
+  uint32_t codec;             /* AIMRT_RPC_CONNECTION_CODEC_* */
+  uint32_t max_frame_size;    /* bytes of one payload in either direction, 0 = 64 MiB */
+  uint32_t max_depth;         /* nesting of arrays and maps in one payload, 0 = 128 */
+  uint32_t max_pending_count; /* own requests without a reply, 0 = 65536 */
+  uint32_t max_open_count;    /* requests of the peer without a reply; further ones get an exception; 0 = 10000 */
+  uint32_t reserved;
+  uint64_t max_pending_size;  /* bytes of the own requests without a reply, 0 = 256 MiB */
+} aimrt_rpc_connection_hosted_options_t;
+
+#define AIMRT_RPC_CONNECTION_HOSTED_OPTIONS_INIT                                                                              \
+  {(uint32_t)sizeof(aimrt_rpc_connection_hosted_options_t), 0u, 0u, 0u, 0u, 0u, 0u, 0u, 0u}
+
+/* Creates one end of a connection on which nothing has happened yet.
+ * Params: options [in, borrowed] nullable, NULL = defaults; connection_out [out, owned] release with aimrt_rpc_connection_release;
+ *   error [out, owned] nullable.
+ * Returns: OK; INVALID_ARGUMENT; LIMIT when no handle is left; OUT_OF_MEMORY; FORKED.
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_connection_create_hosted(const aimrt_rpc_connection_hosted_options_t *options,
+                                                                    aimrt_rpc_connection_t *connection_out,
+                                                                    aimrt_rpc_error_t *error);
+
+#define AIMRT_RPC_CONNECTION_EVENT_REQUEST 1u   /* the peer waits for aimrt_rpc_connection_reply to number */
+#define AIMRT_RPC_CONNECTION_EVENT_RESULT 2u    /* the own request number has this result */
+#define AIMRT_RPC_CONNECTION_EVENT_EXCEPTION 3u /* the own request number has this exception */
+#define AIMRT_RPC_CONNECTION_EVENT_FRAME 4u     /* a payload of an opaque connection */
+#define AIMRT_RPC_CONNECTION_EVENT_FAILED 5u    /* the peer broke the protocol or a limit, content is the text of why: close it */
+
+/* What received bytes meant. */
+typedef struct aimrt_rpc_connection_event_t {
+  uint32_t kind;             /* AIMRT_RPC_CONNECTION_EVENT_* */
+  uint32_t reserved;
+  uint64_t number;           /* of the request; requests of the two ends are numbered apart */
+  aimrt_rpc_bytes_t content; /* one encoded value, valid until the connection is fed again or released */
+} aimrt_rpc_connection_event_t;
+
+/* Takes received bytes, cut anywhere, and gives what they mean. When count_out is capacity, there may be more: the rest is got by feeding
+ * {NULL, 0} until fewer come, before further bytes are fed. Afterwards send what aimrt_rpc_connection_take_output gives. What the peer
+ * may not send is the event FAILED after all that was sound; then nothing follows and the connection is only to be closed.
+ * Params: connection [in, borrowed]; bytes [in, borrowed]; events_out [out] room for capacity events; capacity [in] at least 1;
+ *   count_out [out]; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE; INVALID_ARGUMENT; INVALID_STATE after FAILED or the end of input, when events wait and bytes are given, or
+ *   when another thread is inside; UNSUPPORTED for a connection with a socket; OUT_OF_MEMORY; PANIC; FORKED.
+ * Thread safety: one thread at a time per handle. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_connection_feed(aimrt_rpc_connection_t connection, aimrt_rpc_bytes_t bytes,
+                                                           aimrt_rpc_connection_event_t *events_out, size_t capacity,
+                                                           size_t *count_out, aimrt_rpc_error_t *error);
+
+/* Takes the frames that the library sends by itself: answers to requests it could not understand or that were too many.
+ * Params: connection [in, borrowed]; bytes_out [out, borrowed] empty when there are none, valid until the next function other than feed
+ *   is called on this connection; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE; INVALID_ARGUMENT; INVALID_STATE when another thread is inside; UNSUPPORTED for a connection with a
+ *   socket; OUT_OF_MEMORY; FORKED.
+ * Thread safety: one thread at a time per handle. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_connection_take_output(aimrt_rpc_connection_t connection, aimrt_rpc_bytes_t *bytes_out,
+                                                                  aimrt_rpc_error_t *error);
+
+/* Makes the frame of a request. Its reply comes as an event of the same number. Numbers count from 0; one is used up also when this fails.
+ * Params: connection [in, borrowed]; content [in, borrowed] one encoded value, for a call [path, args, kwargs]; number_out [out];
+ *   frame_out [out, borrowed] the bytes to send, valid until the next function other than feed is called on this connection;
+ *   error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE; INVALID_ARGUMENT when content is not one value of the codec; LIMIT (frame, depth, pending requests);
+ *   INVALID_STATE after FAILED or the end of input, or when another thread is inside; UNSUPPORTED for the opaque codec and for a
+ *   connection with a socket; OUT_OF_MEMORY; FORKED.
+ * Thread safety: one thread at a time per handle. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_connection_request(aimrt_rpc_connection_t connection, aimrt_rpc_bytes_t content,
+                                                              uint64_t *number_out, aimrt_rpc_bytes_t *frame_out,
+                                                              aimrt_rpc_error_t *error);
+
+/* Makes the frame that answers a request of the peer. When content cannot be sent, the request stays open and can be answered otherwise.
+ * Params: connection [in, borrowed]; number [in] of the request's event; kind [in] AIMRT_RPC_CONNECTION_EVENT_RESULT or _EXCEPTION;
+ *   content [in, borrowed] one encoded value; frame_out [out, borrowed] as aimrt_rpc_connection_request; error [out, owned] nullable.
+ * Returns: as aimrt_rpc_connection_request, but a reply may follow the end of input; NOT_FOUND when the request was answered or dropped.
+ * Thread safety: one thread at a time per handle. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_connection_reply(aimrt_rpc_connection_t connection, uint64_t number, uint32_t kind,
+                                                            aimrt_rpc_bytes_t content, aimrt_rpc_bytes_t *frame_out,
+                                                            aimrt_rpc_error_t *error);
+
+/* Puts the header in front of a payload of an opaque connection.
+ * Params: connection [in, borrowed]; payload [in, borrowed]; frame_out [out, borrowed] as aimrt_rpc_connection_request;
+ *   error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE; INVALID_ARGUMENT; LIMIT; INVALID_STATE when another thread is inside; UNSUPPORTED for other codecs;
+ *   OUT_OF_MEMORY; FORKED.
+ * Thread safety: one thread at a time per handle. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_connection_frame(aimrt_rpc_connection_t connection, aimrt_rpc_bytes_t payload,
+                                                            aimrt_rpc_bytes_t *frame_out, aimrt_rpc_error_t *error);
+
+/* Gives an own request up, because its caller waits no more: its reply will be ignored.
+ * Params: connection [in, borrowed]; number [in]; error [out, owned] nullable.
+ * Returns: OK; NOT_FOUND when it was answered or given up; INVALID_HANDLE; INVALID_STATE when another thread is inside; FORKED.
+ * Thread safety: one thread at a time per handle. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_connection_forget(aimrt_rpc_connection_t connection, uint64_t number,
+                                                             aimrt_rpc_error_t *error);
+
+/* Closes a request of the peer without a reply.
+ * Params: connection [in, borrowed]; number [in] of the request's event; error [out, owned] nullable.
+ * Returns: OK; NOT_FOUND when it was answered or dropped; INVALID_HANDLE; INVALID_STATE when another thread is inside; FORKED.
+ * Thread safety: one thread at a time per handle. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_connection_drop(aimrt_rpc_connection_t connection, uint64_t number,
+                                                           aimrt_rpc_error_t *error);
+
+/* Says that the peer sends nothing more: own requests are given up, requests of the peer may still be answered.
+ * Params: connection [in, borrowed]; left_out [out] nullable, bytes of a frame that will never be complete; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE; INVALID_STATE a second time, after FAILED, while events wait, or when another thread is inside; FORKED.
+ * Thread safety: one thread at a time per handle. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_connection_end_of_input(aimrt_rpc_connection_t connection, uint64_t *left_out,
+                                                                   aimrt_rpc_error_t *error);
+
+/* Counts the own requests that wait for a reply; 0 for a stale handle.
+ * Params: connection [in, borrowed].
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API uint64_t aimrt_rpc_connection_pending_count(aimrt_rpc_connection_t connection);
+
+/* Counts the requests of the peer that wait for a reply; 0 for a stale handle.
+ * Params: connection [in, borrowed].
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API uint64_t aimrt_rpc_connection_open_count(aimrt_rpc_connection_t connection);
+
+/* Releases a connection and all views it gave. 0 and a second release are no-ops.
+ * Params: connection [in, transferred].
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API void aimrt_rpc_connection_release(aimrt_rpc_connection_t connection);
 
 /* ---- CPython ------------------------------------------------------------------------------------------------------------ */
 

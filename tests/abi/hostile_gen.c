@@ -801,6 +801,141 @@ static int64_t try_aimrt_rpc_queue_release(uint64_t handle, int null_pointers) {
   return value;
 }
 
+static int64_t try_aimrt_rpc_connection_create_hosted(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_connection_hosted_options_t options = AIMRT_RPC_CONNECTION_HOSTED_OPTIONS_INIT;
+  aimrt_rpc_connection_t connection_out = 0;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_connection_create_hosted(null_pointers ? NULL : &options, null_pointers ? NULL : &connection_out, null_pointers ? NULL : &error);
+  if (value < 0 && !null_pointers) {
+    hostile_zeroed(&connection_out, sizeof connection_out, "aimrt_rpc_connection_create_hosted", "connection_out");
+  }
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_connection_feed(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_connection_event_t events_out = {0};
+  size_t count_out = 0;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_connection_feed(handle, hostile_bytes(), null_pointers ? NULL : &events_out, 0, null_pointers ? NULL : &count_out, null_pointers ? NULL : &error);
+  if (value < 0 && !null_pointers) {
+    hostile_zeroed(&count_out, sizeof count_out, "aimrt_rpc_connection_feed", "count_out");
+  }
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_connection_take_output(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_bytes_t bytes_out = {0};
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_connection_take_output(handle, null_pointers ? NULL : &bytes_out, null_pointers ? NULL : &error);
+  if (value < 0 && !null_pointers) {
+    hostile_zeroed(&bytes_out, sizeof bytes_out, "aimrt_rpc_connection_take_output", "bytes_out");
+  }
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_connection_request(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  uint64_t number_out = 0;
+  aimrt_rpc_bytes_t frame_out = {0};
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_connection_request(handle, hostile_bytes(), null_pointers ? NULL : &number_out, null_pointers ? NULL : &frame_out, null_pointers ? NULL : &error);
+  if (value < 0 && !null_pointers) {
+    hostile_zeroed(&number_out, sizeof number_out, "aimrt_rpc_connection_request", "number_out");
+    hostile_zeroed(&frame_out, sizeof frame_out, "aimrt_rpc_connection_request", "frame_out");
+  }
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_connection_reply(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_bytes_t frame_out = {0};
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_connection_reply(handle, 0, 0, hostile_bytes(), null_pointers ? NULL : &frame_out, null_pointers ? NULL : &error);
+  if (value < 0 && !null_pointers) {
+    hostile_zeroed(&frame_out, sizeof frame_out, "aimrt_rpc_connection_reply", "frame_out");
+  }
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_connection_frame(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_bytes_t frame_out = {0};
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_connection_frame(handle, hostile_bytes(), null_pointers ? NULL : &frame_out, null_pointers ? NULL : &error);
+  if (value < 0 && !null_pointers) {
+    hostile_zeroed(&frame_out, sizeof frame_out, "aimrt_rpc_connection_frame", "frame_out");
+  }
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_connection_forget(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_connection_forget(handle, 0, null_pointers ? NULL : &error);
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_connection_drop(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_connection_drop(handle, 0, null_pointers ? NULL : &error);
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_connection_end_of_input(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  uint64_t left_out = 0;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_connection_end_of_input(handle, null_pointers ? NULL : &left_out, null_pointers ? NULL : &error);
+  if (value < 0 && !null_pointers) {
+    hostile_zeroed(&left_out, sizeof left_out, "aimrt_rpc_connection_end_of_input", "left_out");
+  }
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_connection_pending_count(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  int64_t value = (int64_t)aimrt_rpc_connection_pending_count(handle);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_connection_open_count(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  int64_t value = (int64_t)aimrt_rpc_connection_open_count(handle);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_connection_release(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_connection_release(handle);
+  int64_t value = 0;
+  return value;
+}
+
 static int64_t try_aimrt_rpc_python_bridge(uint64_t handle, int null_pointers) {
   (void)handle;
   (void)null_pointers;
@@ -892,6 +1027,18 @@ const hostile_row hostile_rows[] = {
   {"aimrt_rpc_queue_wait", AIMRT_RPC_KIND_QUEUE, 1, 0, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_queue_wait},
   {"aimrt_rpc_queue_wake", AIMRT_RPC_KIND_QUEUE, 1, 0, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_queue_wake},
   {"aimrt_rpc_queue_release", AIMRT_RPC_KIND_QUEUE, 0, 0, 0, try_aimrt_rpc_queue_release},
+  {"aimrt_rpc_connection_create_hosted", AIMRT_RPC_KIND_ANY, 1, 1, HOSTILE_ANY, try_aimrt_rpc_connection_create_hosted},
+  {"aimrt_rpc_connection_feed", AIMRT_RPC_KIND_CONNECTION, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_connection_feed},
+  {"aimrt_rpc_connection_take_output", AIMRT_RPC_KIND_CONNECTION, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_connection_take_output},
+  {"aimrt_rpc_connection_request", AIMRT_RPC_KIND_CONNECTION, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_connection_request},
+  {"aimrt_rpc_connection_reply", AIMRT_RPC_KIND_CONNECTION, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_connection_reply},
+  {"aimrt_rpc_connection_frame", AIMRT_RPC_KIND_CONNECTION, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_connection_frame},
+  {"aimrt_rpc_connection_forget", AIMRT_RPC_KIND_CONNECTION, 1, 0, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_connection_forget},
+  {"aimrt_rpc_connection_drop", AIMRT_RPC_KIND_CONNECTION, 1, 0, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_connection_drop},
+  {"aimrt_rpc_connection_end_of_input", AIMRT_RPC_KIND_CONNECTION, 1, 0, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_connection_end_of_input},
+  {"aimrt_rpc_connection_pending_count", AIMRT_RPC_KIND_CONNECTION, 0, 0, 0, try_aimrt_rpc_connection_pending_count},
+  {"aimrt_rpc_connection_open_count", AIMRT_RPC_KIND_CONNECTION, 0, 0, 0, try_aimrt_rpc_connection_open_count},
+  {"aimrt_rpc_connection_release", AIMRT_RPC_KIND_CONNECTION, 0, 0, 0, try_aimrt_rpc_connection_release},
   {"aimrt_rpc_python_bridge", AIMRT_RPC_KIND_ANY, 0, 1, HOSTILE_ANY, try_aimrt_rpc_python_bridge},
 };
 const size_t hostile_row_count = sizeof hostile_rows / sizeof hostile_rows[0];

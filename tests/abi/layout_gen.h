@@ -323,6 +323,36 @@ AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_event_t *)0)->payload) == 40, "size of aimrt
 AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_event_t, response) == 80, "offset of aimrt_rpc_event_t.response");
 AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_event_t *)0)->response) == 8, "size of aimrt_rpc_event_t.response");
 
+AIMRT_RPC_ASSERT(sizeof(aimrt_rpc_connection_hosted_options_t) == 40, "size of aimrt_rpc_connection_hosted_options_t");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_connection_hosted_options_t, struct_size) == 0, "offset of aimrt_rpc_connection_hosted_options_t.struct_size");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_connection_hosted_options_t *)0)->struct_size) == 4, "size of aimrt_rpc_connection_hosted_options_t.struct_size");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_connection_hosted_options_t, flags) == 4, "offset of aimrt_rpc_connection_hosted_options_t.flags");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_connection_hosted_options_t *)0)->flags) == 4, "size of aimrt_rpc_connection_hosted_options_t.flags");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_connection_hosted_options_t, codec) == 8, "offset of aimrt_rpc_connection_hosted_options_t.codec");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_connection_hosted_options_t *)0)->codec) == 4, "size of aimrt_rpc_connection_hosted_options_t.codec");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_connection_hosted_options_t, max_frame_size) == 12, "offset of aimrt_rpc_connection_hosted_options_t.max_frame_size");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_connection_hosted_options_t *)0)->max_frame_size) == 4, "size of aimrt_rpc_connection_hosted_options_t.max_frame_size");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_connection_hosted_options_t, max_depth) == 16, "offset of aimrt_rpc_connection_hosted_options_t.max_depth");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_connection_hosted_options_t *)0)->max_depth) == 4, "size of aimrt_rpc_connection_hosted_options_t.max_depth");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_connection_hosted_options_t, max_pending_count) == 20, "offset of aimrt_rpc_connection_hosted_options_t.max_pending_count");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_connection_hosted_options_t *)0)->max_pending_count) == 4, "size of aimrt_rpc_connection_hosted_options_t.max_pending_count");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_connection_hosted_options_t, max_open_count) == 24, "offset of aimrt_rpc_connection_hosted_options_t.max_open_count");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_connection_hosted_options_t *)0)->max_open_count) == 4, "size of aimrt_rpc_connection_hosted_options_t.max_open_count");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_connection_hosted_options_t, reserved) == 28, "offset of aimrt_rpc_connection_hosted_options_t.reserved");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_connection_hosted_options_t *)0)->reserved) == 4, "size of aimrt_rpc_connection_hosted_options_t.reserved");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_connection_hosted_options_t, max_pending_size) == 32, "offset of aimrt_rpc_connection_hosted_options_t.max_pending_size");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_connection_hosted_options_t *)0)->max_pending_size) == 8, "size of aimrt_rpc_connection_hosted_options_t.max_pending_size");
+
+AIMRT_RPC_ASSERT(sizeof(aimrt_rpc_connection_event_t) == 32, "size of aimrt_rpc_connection_event_t");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_connection_event_t, kind) == 0, "offset of aimrt_rpc_connection_event_t.kind");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_connection_event_t *)0)->kind) == 4, "size of aimrt_rpc_connection_event_t.kind");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_connection_event_t, reserved) == 4, "offset of aimrt_rpc_connection_event_t.reserved");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_connection_event_t *)0)->reserved) == 4, "size of aimrt_rpc_connection_event_t.reserved");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_connection_event_t, number) == 8, "offset of aimrt_rpc_connection_event_t.number");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_connection_event_t *)0)->number) == 8, "size of aimrt_rpc_connection_event_t.number");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_connection_event_t, content) == 16, "offset of aimrt_rpc_connection_event_t.content");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_connection_event_t *)0)->content) == 16, "size of aimrt_rpc_connection_event_t.content");
+
 AIMRT_RPC_ASSERT(AIMRT_RPC_VERSION_MAJOR == 0, "value of AIMRT_RPC_VERSION_MAJOR");
 AIMRT_RPC_ASSERT(AIMRT_RPC_VERSION_MINOR == 1, "value of AIMRT_RPC_VERSION_MINOR");
 AIMRT_RPC_ASSERT(AIMRT_RPC_VERSION_PATCH == 0, "value of AIMRT_RPC_VERSION_PATCH");
@@ -427,3 +457,12 @@ AIMRT_RPC_ASSERT(AIMRT_RPC_EVENT_CALL_ARRIVED == 2, "value of AIMRT_RPC_EVENT_CA
 AIMRT_RPC_ASSERT(AIMRT_RPC_EVENT_CALL_CANCELLED == 3, "value of AIMRT_RPC_EVENT_CALL_CANCELLED");
 AIMRT_RPC_ASSERT(AIMRT_RPC_EVENT_SHUTDOWN == 4, "value of AIMRT_RPC_EVENT_SHUTDOWN");
 AIMRT_RPC_ASSERT(AIMRT_RPC_EVENT_WAKE == 5, "value of AIMRT_RPC_EVENT_WAKE");
+AIMRT_RPC_ASSERT(AIMRT_RPC_CONNECTION_CODEC_JSON == 0, "value of AIMRT_RPC_CONNECTION_CODEC_JSON");
+AIMRT_RPC_ASSERT(AIMRT_RPC_CONNECTION_CODEC_MSGPACK == 1, "value of AIMRT_RPC_CONNECTION_CODEC_MSGPACK");
+AIMRT_RPC_ASSERT(AIMRT_RPC_CONNECTION_CODEC_MSGPACK_BLOSC == 2, "value of AIMRT_RPC_CONNECTION_CODEC_MSGPACK_BLOSC");
+AIMRT_RPC_ASSERT(AIMRT_RPC_CONNECTION_CODEC_OPAQUE == 3, "value of AIMRT_RPC_CONNECTION_CODEC_OPAQUE");
+AIMRT_RPC_ASSERT(AIMRT_RPC_CONNECTION_EVENT_REQUEST == 1, "value of AIMRT_RPC_CONNECTION_EVENT_REQUEST");
+AIMRT_RPC_ASSERT(AIMRT_RPC_CONNECTION_EVENT_RESULT == 2, "value of AIMRT_RPC_CONNECTION_EVENT_RESULT");
+AIMRT_RPC_ASSERT(AIMRT_RPC_CONNECTION_EVENT_EXCEPTION == 3, "value of AIMRT_RPC_CONNECTION_EVENT_EXCEPTION");
+AIMRT_RPC_ASSERT(AIMRT_RPC_CONNECTION_EVENT_FRAME == 4, "value of AIMRT_RPC_CONNECTION_EVENT_FRAME");
+AIMRT_RPC_ASSERT(AIMRT_RPC_CONNECTION_EVENT_FAILED == 5, "value of AIMRT_RPC_CONNECTION_EVENT_FAILED");

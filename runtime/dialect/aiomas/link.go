@@ -143,6 +143,12 @@ func (l *Link) Forget(number uint64) bool {
 	return ok
 }
 
+// ForgetAll gives all own requests up: the peer sends nothing more.
+func (l *Link) ForgetAll() {
+	clear(l.pending)
+	l.pendingBytes = 0
+}
+
 // AppendResult answers a request of the peer with one encoded value. On an error dst comes back as it was and the request stays open, so
 // that it can be answered with an exception.
 func (l *Link) AppendResult(dst []byte, number uint64, content []byte) ([]byte, error) {
@@ -176,8 +182,12 @@ func (l *Link) appendReply(dst []byte, kind wire.Kind, number uint64, content []
 	return out, nil
 }
 
-// Drop closes a request of the peer without a reply.
-func (l *Link) Drop(number uint64) { delete(l.open, number) }
+// Drop closes a request of the peer without a reply. It is false when the request was answered or dropped before.
+func (l *Link) Drop(number uint64) bool {
+	_, ok := l.open[number]
+	delete(l.open, number)
+	return ok
+}
 
 // Receive takes the next payload. What has to be sent back at once (a request that cannot be understood has an exception for an answer) is
 // appended to dst. After an error the connection has to be closed.

@@ -34,6 +34,7 @@ aimrt_rpc_queue_t = ctypes.c_uint64
 aimrt_rpc_executor_t = ctypes.c_uint64
 aimrt_rpc_timer_t = ctypes.c_uint64
 aimrt_rpc_error_t = ctypes.c_uint64
+aimrt_rpc_connection_t = ctypes.c_uint64
 
 AIMRT_RPC_KIND_ANY = 0
 AIMRT_RPC_KIND_RUNTIME = 1
@@ -678,6 +679,70 @@ class aimrt_rpc_event_t(ctypes.Structure):
     ]
 
 
+# ---- Connections whose bytes the host moves
+
+AIMRT_RPC_CONNECTION_CODEC_JSON = 0
+AIMRT_RPC_CONNECTION_CODEC_MSGPACK = 1
+AIMRT_RPC_CONNECTION_CODEC_MSGPACK_BLOSC = 2
+AIMRT_RPC_CONNECTION_CODEC_OPAQUE = 3
+
+
+class aimrt_rpc_connection_hosted_options_t(ctypes.Structure):
+    """See docs/c-api.md."""
+
+    if TYPE_CHECKING:
+        struct_size: int
+        flags: int
+        codec: int
+        max_frame_size: int
+        max_depth: int
+        max_pending_count: int
+        max_open_count: int
+        reserved: int
+        max_pending_size: int
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("codec", ctypes.c_uint32),
+        ("max_frame_size", ctypes.c_uint32),
+        ("max_depth", ctypes.c_uint32),
+        ("max_pending_count", ctypes.c_uint32),
+        ("max_open_count", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("max_pending_size", ctypes.c_uint64),
+    ]
+
+
+def AIMRT_RPC_CONNECTION_HOSTED_OPTIONS_INIT() -> aimrt_rpc_connection_hosted_options_t:
+    """Gives the struct with its size set and every option at its default."""
+    value = aimrt_rpc_connection_hosted_options_t()
+    value.struct_size = ctypes.sizeof(aimrt_rpc_connection_hosted_options_t)
+    return value
+
+
+AIMRT_RPC_CONNECTION_EVENT_REQUEST = 1
+AIMRT_RPC_CONNECTION_EVENT_RESULT = 2
+AIMRT_RPC_CONNECTION_EVENT_EXCEPTION = 3
+AIMRT_RPC_CONNECTION_EVENT_FRAME = 4
+AIMRT_RPC_CONNECTION_EVENT_FAILED = 5
+
+
+class aimrt_rpc_connection_event_t(ctypes.Structure):
+    """What received bytes meant."""
+
+    if TYPE_CHECKING:
+        kind: int
+        reserved: int
+        number: int
+        content: aimrt_rpc_bytes_t
+    _fields_ = [
+        ("kind", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("number", ctypes.c_uint64),
+        ("content", aimrt_rpc_bytes_t),
+    ]
+
+
 # ---- Tables
 
 # Every function: name -> (result type, parameter types).
@@ -765,6 +830,18 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "aimrt_rpc_queue_wait": (aimrt_rpc_result_t, [aimrt_rpc_queue_t, ctypes.c_uint64, ctypes.POINTER(aimrt_rpc_error_t)]),
     "aimrt_rpc_queue_wake": (aimrt_rpc_result_t, [aimrt_rpc_queue_t, ctypes.c_uint64, ctypes.POINTER(aimrt_rpc_error_t)]),
     "aimrt_rpc_queue_release": (None, [aimrt_rpc_queue_t]),
+    "aimrt_rpc_connection_create_hosted": (aimrt_rpc_result_t, [ctypes.POINTER(aimrt_rpc_connection_hosted_options_t), ctypes.POINTER(aimrt_rpc_connection_t), ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_connection_feed": (aimrt_rpc_result_t, [aimrt_rpc_connection_t, aimrt_rpc_bytes_t, ctypes.POINTER(aimrt_rpc_connection_event_t), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_connection_take_output": (aimrt_rpc_result_t, [aimrt_rpc_connection_t, ctypes.POINTER(aimrt_rpc_bytes_t), ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_connection_request": (aimrt_rpc_result_t, [aimrt_rpc_connection_t, aimrt_rpc_bytes_t, ctypes.POINTER(ctypes.c_uint64), ctypes.POINTER(aimrt_rpc_bytes_t), ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_connection_reply": (aimrt_rpc_result_t, [aimrt_rpc_connection_t, ctypes.c_uint64, ctypes.c_uint32, aimrt_rpc_bytes_t, ctypes.POINTER(aimrt_rpc_bytes_t), ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_connection_frame": (aimrt_rpc_result_t, [aimrt_rpc_connection_t, aimrt_rpc_bytes_t, ctypes.POINTER(aimrt_rpc_bytes_t), ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_connection_forget": (aimrt_rpc_result_t, [aimrt_rpc_connection_t, ctypes.c_uint64, ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_connection_drop": (aimrt_rpc_result_t, [aimrt_rpc_connection_t, ctypes.c_uint64, ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_connection_end_of_input": (aimrt_rpc_result_t, [aimrt_rpc_connection_t, ctypes.POINTER(ctypes.c_uint64), ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_connection_pending_count": (ctypes.c_uint64, [aimrt_rpc_connection_t]),
+    "aimrt_rpc_connection_open_count": (ctypes.c_uint64, [aimrt_rpc_connection_t]),
+    "aimrt_rpc_connection_release": (None, [aimrt_rpc_connection_t]),
     "aimrt_rpc_python_bridge": (ctypes.c_void_p, [ctypes.POINTER(ctypes.c_void_p), ctypes.c_uint32]),
 }
 
@@ -788,6 +865,8 @@ STRUCTURES: Dict[str, Type[ctypes.Structure]] = {
     "aimrt_rpc_outcome_t": aimrt_rpc_outcome_t,
     "aimrt_rpc_call_options_t": aimrt_rpc_call_options_t,
     "aimrt_rpc_event_t": aimrt_rpc_event_t,
+    "aimrt_rpc_connection_hosted_options_t": aimrt_rpc_connection_hosted_options_t,
+    "aimrt_rpc_connection_event_t": aimrt_rpc_connection_event_t,
 }
 
 

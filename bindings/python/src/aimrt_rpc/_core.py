@@ -383,6 +383,122 @@ def drain(queue: int) -> List[Event]:
     return out
 
 
+# --- host-driven connections ----------------------------------------------------------------------------------------------
+
+# One event of a connection: kind (AIMRT_RPC_CONNECTION_EVENT_*), number of the request, content.
+HostedEvent = Tuple[int, int, bytes]
+_HOSTED_BATCH = 64
+
+
+def _bytes_view(data: bytes) -> Any:
+    """Makes a view of bytes; the caller keeps the struct."""
+    view = _abi.aimrt_rpc_bytes_t()
+    view.data, view.size, view.keep = _address(data), len(data), data
+    return view
+
+
+def _bytes_of(view: Any) -> bytes:
+    """Copies a borrowed view."""
+    return ctypes.string_at(view.data, view.size) if view.size else b""
+
+
+def hosted_create(codec: int, max_frame: int, max_depth: int, max_pending: int, max_open: int) -> int:
+    """Makes a connection whose bytes the host moves; a limit of 0 is the default. Gives the connection."""
+    options = _abi.AIMRT_RPC_CONNECTION_HOSTED_OPTIONS_INIT()
+    options.codec, options.max_frame_size, options.max_depth = codec, max_frame, max_depth
+    options.max_pending_count, options.max_open_count = max_pending, max_open
+    out, error = _abi.aimrt_rpc_connection_t(0), new_error()
+    check(lib.aimrt_rpc_connection_create_hosted(ctypes.byref(options), ctypes.byref(out), ctypes.byref(error)), error)
+    return int(out.value)
+
+
+def hosted_feed(connection: int, data: bytes) -> Tuple[List[HostedEvent], bytes, Optional[str]]:
+    """Takes received bytes; gives events, bytes to send at once, and why the connection has to be closed or None."""
+    events = (_abi.aimrt_rpc_connection_event_t * _HOSTED_BATCH)()
+    out: List[HostedEvent] = []
+    view, count = _bytes_view(data), _HOSTED_BATCH
+    while count == _HOSTED_BATCH:
+        got, error = ctypes.c_size_t(0), new_error()
+        result = lib.aimrt_rpc_connection_feed(connection, view, events, _HOSTED_BATCH, ctypes.byref(got), ctypes.byref(error))
+        check(result, error)
+        count, view = got.value, _bytes_view(b"")
+        for event in events[:count]:
+            if event.kind == _abi.AIMRT_RPC_CONNECTION_EVENT_FAILED:
+                return out, _hosted_output(connection), _bytes_of(event.content).decode("utf-8", "replace")
+            out.append((event.kind, event.number, _bytes_of(event.content)))
+    return out, _hosted_output(connection), None
+
+
+def _hosted_output(connection: int) -> bytes:
+    """Takes what the library sends by itself."""
+    view, error = _abi.aimrt_rpc_bytes_t(), new_error()
+    check(lib.aimrt_rpc_connection_take_output(connection, ctypes.byref(view), ctypes.byref(error)), error)
+    return _bytes_of(view)
+
+
+def hosted_request(connection: int, content: bytes) -> Tuple[int, bytes]:
+    """Makes a request of an encoded value; gives (number, frame to send)."""
+    number, frame, error = ctypes.c_uint64(0), _abi.aimrt_rpc_bytes_t(), new_error()
+    result = lib.aimrt_rpc_connection_request(
+        connection, _bytes_view(content), ctypes.byref(number), ctypes.byref(frame), ctypes.byref(error)
+    )
+    check(result, error)
+    return number.value, _bytes_of(frame)
+
+
+def hosted_reply(connection: int, number: int, kind: int, content: bytes) -> bytes:
+    """Answers a request of the peer with an encoded value, as result or as exception; gives the frame to send."""
+    frame, error = _abi.aimrt_rpc_bytes_t(), new_error()
+    result = lib.aimrt_rpc_connection_reply(connection, number, kind, _bytes_view(content), ctypes.byref(frame), ctypes.byref(error))
+    check(result, error)
+    return _bytes_of(frame)
+
+
+def hosted_frame(connection: int, payload: bytes) -> bytes:
+    """Puts the header in front of a payload of an opaque connection."""
+    frame, error = _abi.aimrt_rpc_bytes_t(), new_error()
+    check(lib.aimrt_rpc_connection_frame(connection, _bytes_view(payload), ctypes.byref(frame), ctypes.byref(error)), error)
+    return _bytes_of(frame)
+
+
+def _hosted_found(result: int, error: Any) -> bool:
+    """Gives whether a request was there; raises for any other failure."""
+    if result == _abi.AIMRT_RPC_RESULT_NOT_FOUND:
+        lib.aimrt_rpc_error_free(error)
+        return False
+    check(result, error)
+    return True
+
+
+def hosted_forget(connection: int, number: int) -> bool:
+    """Gives an own request up; False when it had its reply or was given up."""
+    error = new_error()
+    return _hosted_found(lib.aimrt_rpc_connection_forget(connection, number, ctypes.byref(error)), error)
+
+
+def hosted_drop(connection: int, number: int) -> bool:
+    """Closes a request of the peer without a reply; False when it was answered or dropped."""
+    error = new_error()
+    return _hosted_found(lib.aimrt_rpc_connection_drop(connection, number, ctypes.byref(error)), error)
+
+
+def hosted_end_of_input(connection: int) -> int:
+    """Says that the peer sends nothing more; gives the bytes of a frame that will never be complete."""
+    left, error = ctypes.c_uint64(0), new_error()
+    check(lib.aimrt_rpc_connection_end_of_input(connection, ctypes.byref(left), ctypes.byref(error)), error)
+    return left.value
+
+
+def hosted_counts(connection: int) -> Tuple[int, int]:
+    """Counts (own requests without a reply, requests of the peer without a reply)."""
+    return lib.aimrt_rpc_connection_pending_count(connection), lib.aimrt_rpc_connection_open_count(connection)
+
+
+def hosted_release(connection: int) -> None:
+    """Gives a connection back."""
+    lib.aimrt_rpc_connection_release(connection)
+
+
 def stop() -> None:
     """Keeps everything out of the interpreter from now on; the last step at its end. ctypes does so by itself."""
 

@@ -1,0 +1,322 @@
+/*
+ * connection.c - connections whose bytes the host moves: handle, lock and memory. The protocol is Go's (runtime/core/hosted.go).
+ *
+ * Life of memory: an object is never given back, so that a thread that looks a handle up while another one releases it finds an object
+ * of this type; the handle in the object tells whether it is still the one that was meant.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "connection.h"
+
+#include <stdlib.h>
+
+#include "objects.h"
+
+#define STATE_IDLE 0u
+#define STATE_BUSY 1u
+#define STATE_LEAVING 2u /* a thread is inside and has to end the connection when it comes out */
+
+typedef struct front_connection {
+  _Atomic uint64_t handle;
+  _Atomic uint32_t state; /* STATE_*; everything below belongs to the thread that made it busy */
+  uint64_t go_id;
+  front_bytes contents; /* of the events that feed gave */
+  front_bytes frame;    /* what the other functions gave */
+  uint64_t output;      /* bytes that wait for take_output */
+  uint64_t buffered;    /* received bytes that are no event yet */
+  _Atomic uint64_t pending;
+  _Atomic uint64_t open;
+  struct front_connection *next_idle;
+} front_connection;
+
+_Static_assert(sizeof(front_hosted_event) == sizeof(aimrt_rpc_connection_event_t), "Go fills the caller's array");
+
+static front_lock connections_lock; /* guards idle_connections */
+static front_connection *idle_connections;
+
+static front_connection *take_connection(void) {
+  front_lock_acquire(&connections_lock);
+  front_connection *connection = idle_connections;
+  if (connection != NULL) idle_connections = connection->next_idle;
+  front_lock_release(&connections_lock);
+  return connection != NULL ? connection : calloc(1, sizeof *connection);
+}
+
+static void give_connection(front_connection *connection) {
+  front_lock_acquire(&connections_lock);
+  connection->next_idle = idle_connections;
+  idle_connections = connection;
+  front_lock_release(&connections_lock);
+}
+
+/* Ends a connection whose handle is stale; the caller has made it busy. */
+static void end_connection(front_connection *connection) {
+  aimrtgo_hosted_release(connection->go_id);
+  atomic_store_explicit(&connection->handle, 0, memory_order_relaxed);
+  front_bytes_free(&connection->contents);
+  front_bytes_free(&connection->frame);
+  connection->output = connection->buffered = 0;
+  atomic_store_explicit(&connection->pending, 0, memory_order_relaxed);
+  atomic_store_explicit(&connection->open, 0, memory_order_relaxed);
+  atomic_store_explicit(&connection->state, STATE_IDLE, memory_order_release);
+  give_connection(connection);
+}
+
+static void leave_connection(front_connection *connection) {
+  uint32_t state = STATE_BUSY;
+  if (!atomic_compare_exchange_strong_explicit(&connection->state, &state, STATE_IDLE, memory_order_acq_rel, memory_order_acquire) &&
+      state == STATE_LEAVING)
+    end_connection(connection);
+}
+
+/* Makes the connection of a live handle busy; NULL and *result when there is none or a thread is inside. */
+static front_connection *enter_connection(aimrt_rpc_connection_t handle, aimrt_rpc_result_t *result, aimrt_rpc_error_t *error) {
+  front_connection *connection = front_handle_find(AIMRT_RPC_KIND_CONNECTION, handle);
+  uint32_t idle = STATE_IDLE;
+  if (connection != NULL && !atomic_compare_exchange_strong_explicit(&connection->state, &idle, STATE_BUSY, memory_order_acquire,
+                                                                     memory_order_relaxed)) {
+    *result = front_fail(error, AIMRT_RPC_RESULT_INVALID_STATE, "connection %#llx is in use by another thread: one at a time",
+                         (unsigned long long)handle);
+    return NULL;
+  }
+  if (connection != NULL && atomic_load_explicit(&connection->handle, memory_order_relaxed) == handle) return connection;
+  if (connection != NULL) leave_connection(connection);
+  *result = front_fail(error, AIMRT_RPC_RESULT_INVALID_HANDLE, "%#llx is not a live connection handle", (unsigned long long)handle);
+  return NULL;
+}
+
+/* ---- Steps -------------------------------------------------------------------------------------------------------------- */
+
+/* A step with the buffer that Go writes into. The step comes first, so that its address is the whole's. */
+typedef struct hosted_step {
+  front_hosted_work work;
+  front_bytes *buffer;
+} hosted_step;
+
+uint8_t front_hosted_room(front_hosted_work *work, size_t size) {
+  front_bytes *buffer = ((hosted_step *)(void *)work)->buffer;
+  buffer->size = 0;
+  if (front_bytes_reserve(buffer, size) == NULL) return 0;
+  work->room = buffer->data;
+  work->room_size = buffer->capacity;
+  return 1;
+}
+
+/* Begins a step that gives about `size` bytes. A buffer that a large message left behind is given back first. */
+static aimrt_rpc_result_t begin_step(hosted_step *step, front_connection *connection, front_bytes *buffer, size_t size,
+                                     aimrt_rpc_error_t *error) {
+  step->work.go_id = connection->go_id;
+  step->buffer = buffer;
+  front_bytes_trim(buffer, size > FRONT_KEEP_BYTES ? SIZE_MAX : FRONT_KEEP_BYTES);
+  if (front_hosted_room(&step->work, size)) return AIMRT_RPC_RESULT_OK;
+  return front_fail(error, AIMRT_RPC_RESULT_OUT_OF_MEMORY, "no memory for a message of about %zu bytes", size);
+}
+
+/* Lets Go do the step and takes over what it says about the connection. */
+static aimrt_rpc_result_t run_step(hosted_step *step, front_connection *connection, aimrt_rpc_error_t *error) {
+  aimrt_rpc_result_t result = aimrtgo_hosted_work(&step->work, error);
+  step->buffer->size = step->work.filled;
+  connection->output = step->work.output;
+  connection->buffered = step->work.buffered;
+  atomic_store_explicit(&connection->pending, step->work.pending, memory_order_relaxed);
+  atomic_store_explicit(&connection->open, step->work.open, memory_order_relaxed);
+  return result;
+}
+
+/* What a header and the envelope of a message add to its content. */
+#define ENVELOPE_BYTES 512u
+
+/* One step that makes a frame, or output, or nothing; frame_out may be NULL for the last. */
+static aimrt_rpc_result_t make_frame(aimrt_rpc_connection_t handle, hosted_step *step, aimrt_rpc_bytes_t content,
+                                     aimrt_rpc_bytes_t *frame_out, aimrt_rpc_error_t *error) {
+  if (!front_view_ok(content.data, content.size))
+    return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "a content of %zu bytes has no data", content.size);
+  aimrt_rpc_result_t result;
+  front_connection *connection = enter_connection(handle, &result, error);
+  if (connection == NULL) return result;
+  step->work.data = content.size == 0 ? NULL : content.data;
+  step->work.size = content.size;
+  size_t size = content.size <= SIZE_MAX / 4 ? content.size + ENVELOPE_BYTES : SIZE_MAX;
+  result = begin_step(step, connection, &connection->frame, size, error);
+  if (result == AIMRT_RPC_RESULT_OK) result = run_step(step, connection, error);
+  if (result == AIMRT_RPC_RESULT_OK && frame_out != NULL)
+    *frame_out = (aimrt_rpc_bytes_t){step->work.filled == 0 ? NULL : connection->frame.data, step->work.filled};
+  leave_connection(connection);
+  return result;
+}
+
+/* ---- The functions of the header ---------------------------------------------------------------------------------------- */
+
+#define REFUSE(...) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, __VA_ARGS__)
+
+aimrt_rpc_result_t aimrt_rpc_connection_create_hosted(const aimrt_rpc_connection_hosted_options_t *options,
+                                                      aimrt_rpc_connection_t *connection_out, aimrt_rpc_error_t *error) {
+  if (connection_out != NULL) *connection_out = 0;
+  if (error != NULL) *error = 0;
+  if (front_guards_forked()) return front_fail_forked(error);
+  aimrt_rpc_connection_hosted_options_t known = AIMRT_RPC_CONNECTION_HOSTED_OPTIONS_INIT;
+  if (options != NULL) {
+    aimrt_rpc_result_t read = front_struct_read(&known, sizeof known, options, "aimrt_rpc_connection_hosted_options_t", error);
+    if (read != AIMRT_RPC_RESULT_OK) return read;
+  }
+  if (known.flags != 0 || known.reserved != 0) REFUSE("flags and reserved must be 0");
+  if (connection_out == NULL) REFUSE("connection_out is NULL");
+  front_connection *connection = take_connection();
+  if (connection == NULL) return front_fail(error, AIMRT_RPC_RESULT_OUT_OF_MEMORY, "no memory for a connection");
+  aimrt_rpc_result_t result = aimrtgo_hosted_create(&known, &connection->go_id, error);
+  if (result != AIMRT_RPC_RESULT_OK) {
+    give_connection(connection);
+    return result;
+  }
+  uint64_t handle = front_handle_new(AIMRT_RPC_KIND_CONNECTION, connection);
+  if (handle == 0) {
+    end_connection(connection);
+    return front_fail(error, AIMRT_RPC_RESULT_LIMIT, "no handle is left for a connection");
+  }
+  atomic_store_explicit(&connection->handle, handle, memory_order_release);
+  *connection_out = handle;
+  return AIMRT_RPC_RESULT_OK;
+}
+
+/* Turns offsets into addresses, in place. */
+static void place_contents(aimrt_rpc_connection_event_t *events, size_t count, const uint8_t *contents) {
+  for (size_t i = 0; i < count; i++) {
+    front_hosted_event event;
+    memcpy(&event, &events[i], sizeof event);
+    events[i] = (aimrt_rpc_connection_event_t){
+        event.kind, 0, event.number, {event.size == 0 ? NULL : contents + event.offset, (size_t)event.size}};
+  }
+}
+
+aimrt_rpc_result_t aimrt_rpc_connection_feed(aimrt_rpc_connection_t connection, aimrt_rpc_bytes_t bytes,
+                                             aimrt_rpc_connection_event_t *events_out, size_t capacity, size_t *count_out,
+                                             aimrt_rpc_error_t *error) {
+  if (count_out != NULL) *count_out = 0;
+  if (error != NULL) *error = 0;
+  if (front_guards_forked()) return front_fail_forked(error);
+  aimrt_rpc_result_t result;
+  front_connection *entered = enter_connection(connection, &result, error);
+  if (entered == NULL) return result;
+  hosted_step step = {.work = {.operation = FRONT_HOSTED_FEED, .capacity = capacity, .size = bytes.size}};
+  if (events_out == NULL || count_out == NULL || capacity == 0 || !front_view_ok(bytes.data, bytes.size)) {
+    result = front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT,
+                        "feed needs events_out, count_out, a capacity of at least 1 and, for %zu bytes, data", bytes.size);
+  } else {
+    step.work.data = bytes.size == 0 ? NULL : bytes.data;
+    step.work.events = (front_hosted_event *)(void *)events_out;
+    /* No content is larger than what came of it, but that of a compressed payload. */
+    size_t most = bytes.size <= SIZE_MAX / 4 ? bytes.size + (size_t)entered->buffered + ENVELOPE_BYTES : SIZE_MAX;
+    result = begin_step(&step, entered, &entered->contents, most, error);
+    if (result == AIMRT_RPC_RESULT_OK) result = run_step(&step, entered, error);
+    if (result == AIMRT_RPC_RESULT_OK) {
+      place_contents(events_out, step.work.count, entered->contents.data);
+      *count_out = step.work.count;
+    }
+  }
+  leave_connection(entered);
+  return result;
+}
+
+aimrt_rpc_result_t aimrt_rpc_connection_take_output(aimrt_rpc_connection_t connection, aimrt_rpc_bytes_t *bytes_out,
+                                                    aimrt_rpc_error_t *error) {
+  if (bytes_out != NULL) *bytes_out = (aimrt_rpc_bytes_t){NULL, 0};
+  if (error != NULL) *error = 0;
+  if (front_guards_forked()) return front_fail_forked(error);
+  aimrt_rpc_result_t result;
+  front_connection *entered = enter_connection(connection, &result, error);
+  if (entered == NULL) return result;
+  hosted_step step = {.work = {.operation = FRONT_HOSTED_TAKE_OUTPUT}};
+  if (bytes_out == NULL) {
+    result = front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "bytes_out is NULL");
+  } else if (entered->output != 0) { /* seldom: no way into Go otherwise */
+    result = begin_step(&step, entered, &entered->frame, (size_t)entered->output, error);
+    if (result == AIMRT_RPC_RESULT_OK) result = run_step(&step, entered, error);
+    if (result == AIMRT_RPC_RESULT_OK) *bytes_out = (aimrt_rpc_bytes_t){entered->frame.data, step.work.filled};
+  } else {
+    result = AIMRT_RPC_RESULT_OK;
+  }
+  leave_connection(entered);
+  return result;
+}
+
+aimrt_rpc_result_t aimrt_rpc_connection_request(aimrt_rpc_connection_t connection, aimrt_rpc_bytes_t content, uint64_t *number_out,
+                                                aimrt_rpc_bytes_t *frame_out, aimrt_rpc_error_t *error) {
+  if (number_out != NULL) *number_out = 0;
+  if (frame_out != NULL) *frame_out = (aimrt_rpc_bytes_t){NULL, 0};
+  if (error != NULL) *error = 0;
+  if (front_guards_forked()) return front_fail_forked(error);
+  if (front_handle_find(AIMRT_RPC_KIND_CONNECTION, connection) != NULL && (number_out == NULL || frame_out == NULL))
+    REFUSE("number_out or frame_out is NULL");
+  hosted_step step = {.work = {.operation = FRONT_HOSTED_REQUEST}};
+  aimrt_rpc_result_t result = make_frame(connection, &step, content, frame_out, error);
+  if (result == AIMRT_RPC_RESULT_OK) *number_out = step.work.number;
+  return result;
+}
+
+aimrt_rpc_result_t aimrt_rpc_connection_reply(aimrt_rpc_connection_t connection, uint64_t number, uint32_t kind,
+                                              aimrt_rpc_bytes_t content, aimrt_rpc_bytes_t *frame_out, aimrt_rpc_error_t *error) {
+  if (frame_out != NULL) *frame_out = (aimrt_rpc_bytes_t){NULL, 0};
+  if (error != NULL) *error = 0;
+  if (front_guards_forked()) return front_fail_forked(error);
+  if (front_handle_find(AIMRT_RPC_KIND_CONNECTION, connection) != NULL && frame_out == NULL) REFUSE("frame_out is NULL");
+  hosted_step step = {.work = {.operation = FRONT_HOSTED_REPLY, .number = number, .kind = kind}};
+  return make_frame(connection, &step, content, frame_out, error);
+}
+
+aimrt_rpc_result_t aimrt_rpc_connection_frame(aimrt_rpc_connection_t connection, aimrt_rpc_bytes_t payload,
+                                              aimrt_rpc_bytes_t *frame_out, aimrt_rpc_error_t *error) {
+  if (frame_out != NULL) *frame_out = (aimrt_rpc_bytes_t){NULL, 0};
+  if (error != NULL) *error = 0;
+  if (front_guards_forked()) return front_fail_forked(error);
+  if (front_handle_find(AIMRT_RPC_KIND_CONNECTION, connection) != NULL && frame_out == NULL) REFUSE("frame_out is NULL");
+  hosted_step step = {.work = {.operation = FRONT_HOSTED_FRAME}};
+  return make_frame(connection, &step, payload, frame_out, error);
+}
+
+/* A step that only changes what the connection remembers. */
+static aimrt_rpc_result_t forget(aimrt_rpc_connection_t connection, uint32_t operation, uint64_t number, aimrt_rpc_error_t *error) {
+  if (error != NULL) *error = 0;
+  if (front_guards_forked()) return front_fail_forked(error);
+  hosted_step step = {.work = {.operation = operation, .number = number}};
+  return make_frame(connection, &step, (aimrt_rpc_bytes_t){NULL, 0}, NULL, error);
+}
+
+aimrt_rpc_result_t aimrt_rpc_connection_forget(aimrt_rpc_connection_t connection, uint64_t number, aimrt_rpc_error_t *error) {
+  return forget(connection, FRONT_HOSTED_FORGET, number, error);
+}
+
+aimrt_rpc_result_t aimrt_rpc_connection_drop(aimrt_rpc_connection_t connection, uint64_t number, aimrt_rpc_error_t *error) {
+  return forget(connection, FRONT_HOSTED_DROP, number, error);
+}
+
+aimrt_rpc_result_t aimrt_rpc_connection_end_of_input(aimrt_rpc_connection_t connection, uint64_t *left_out, aimrt_rpc_error_t *error) {
+  if (left_out != NULL) *left_out = 0;
+  if (error != NULL) *error = 0;
+  if (front_guards_forked()) return front_fail_forked(error);
+  hosted_step step = {.work = {.operation = FRONT_HOSTED_END_OF_INPUT}};
+  aimrt_rpc_result_t result = make_frame(connection, &step, (aimrt_rpc_bytes_t){NULL, 0}, NULL, error);
+  if (result == AIMRT_RPC_RESULT_OK && left_out != NULL) *left_out = step.work.number;
+  return result;
+}
+
+uint64_t aimrt_rpc_connection_pending_count(aimrt_rpc_connection_t connection) {
+  front_connection *found = front_guards_forked() ? NULL : front_handle_find(AIMRT_RPC_KIND_CONNECTION, connection);
+  return found == NULL ? 0 : atomic_load_explicit(&found->pending, memory_order_relaxed);
+}
+
+uint64_t aimrt_rpc_connection_open_count(aimrt_rpc_connection_t connection) {
+  front_connection *found = front_guards_forked() ? NULL : front_handle_find(AIMRT_RPC_KIND_CONNECTION, connection);
+  return found == NULL ? 0 : atomic_load_explicit(&found->open, memory_order_relaxed);
+}
+
+void aimrt_rpc_connection_release(aimrt_rpc_connection_t connection) {
+  if (front_guards_forked()) return;
+  front_connection *dropped = front_handle_drop(AIMRT_RPC_KIND_CONNECTION, connection);
+  if (dropped == NULL) return;
+  for (uint32_t state = STATE_IDLE;;) {
+    uint32_t wanted = state == STATE_IDLE ? STATE_BUSY : STATE_LEAVING;
+    if (!atomic_compare_exchange_weak_explicit(&dropped->state, &state, wanted, memory_order_acq_rel, memory_order_acquire)) continue;
+    if (wanted == STATE_BUSY) end_connection(dropped);
+    return; /* else the thread inside ends it */
+  }
+}
