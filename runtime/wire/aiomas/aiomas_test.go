@@ -8,24 +8,34 @@ import (
 	"testing"
 )
 
+var codecs = []Codec{JSON, MsgPack, MsgPackBlosc}
+
+// payloadOf is what the codec sends for a value's bytes.
+func payloadOf(f Format, value []byte) []byte {
+	if f.Codec != MsgPackBlosc {
+		return value
+	}
+	return deflate(append(make([]byte, bloscHeader), value...), 0)
+}
+
 func nested(open, middle, closing string, levels int) []byte {
 	return []byte(strings.Repeat(open, levels) + middle + strings.Repeat(closing, levels))
 }
 
 func TestDecode_Limits_NameFieldAndKeepTheID(t *testing.T) {
 	deep := func(f Format, levels int) []byte {
-		if f.Codec == MsgPack {
+		if f.Codec != JSON {
 			return append([]byte{0x93, 0, 9}, nested("\x91", "\xc0", "", levels-1)...)
 		}
 		return append(append([]byte("[0, 9, "), nested("[", "", "]", levels-1)...), ']')
 	}
 	maps := func(f Format, levels int) []byte {
-		if f.Codec == MsgPack {
+		if f.Codec != JSON {
 			return append([]byte{0x93, 0, 9}, nested("\x81\xa0", "\xc0", "", levels-1)...)
 		}
 		return append(append([]byte("[0, 9, "), nested(`{"":`, "1", "}", levels-1)...), ']')
 	}
-	for _, codec := range []Codec{JSON, MsgPack} {
+	for _, codec := range codecs {
 		for _, tc := range []struct {
 			name    string
 			f       Format
@@ -41,7 +51,7 @@ func TestDecode_Limits_NameFieldAndKeepTheID(t *testing.T) {
 			{"depth bomb", Format{MaxDepth: 1 << 40}, deep(Format{Codec: codec}, 1<<20), "MaxDepth", depthCeiling + 1},
 		} {
 			tc.f.Codec = codec
-			m, err := tc.f.Decode(tc.payload)
+			m, err := tc.f.Decode(payloadOf(tc.f, tc.payload))
 			var limit *LimitError
 			switch {
 			case tc.limit == "" && err != nil:
@@ -165,7 +175,7 @@ func TestID_Number_ComparesAsPython(t *testing.T) {
 }
 
 func TestAppend_TooLarge_LeavesDstAsItWas(t *testing.T) {
-	for _, codec := range []Codec{JSON, MsgPack} {
+	for _, codec := range codecs {
 		f := Format{Codec: codec, MaxFrameBytes: 40, MaxPathBytes: 10}
 		big := f.AppendString(nil, strings.Repeat("x", 60))
 		for name, write := range map[string]func([]byte) ([]byte, error){
@@ -187,7 +197,7 @@ func TestAppend_TooLarge_LeavesDstAsItWas(t *testing.T) {
 }
 
 func TestAppendString_NotUTF8_GetsReplacement(t *testing.T) {
-	for _, codec := range []Codec{JSON, MsgPack} {
+	for _, codec := range codecs {
 		f := Format{Codec: codec}
 		raw := f.AppendString(nil, "a\xffb\U0001f600")
 		if shape, err := f.Check(raw); err != nil || shape != String {
@@ -200,7 +210,7 @@ func TestAppendString_NotUTF8_GetsReplacement(t *testing.T) {
 }
 
 func TestScalars_CheckAndShape(t *testing.T) {
-	for _, codec := range []Codec{JSON, MsgPack} {
+	for _, codec := range codecs {
 		f := Format{Codec: codec}
 		for shape, raw := range map[Shape][]byte{
 			Null: f.AppendNull(nil), Bool: f.AppendBool(nil, true), Int: f.AppendInt(nil, -70000), Float: f.AppendFloat(nil, 2), String: f.AppendString(nil, "s"),
@@ -312,7 +322,7 @@ func TestSplitter_CallbackError_EndsTheFeed(t *testing.T) {
 }
 
 func TestHotPath_Allocations(t *testing.T) {
-	for _, codec := range []Codec{JSON, MsgPack} {
+	for _, codec := range codecs {
 		f := Format{Codec: codec}
 		args := f.AppendString(nil, "value")
 		payload, err := f.AppendCall(nil, 70000, "sub/echo", args, nil)

@@ -1,7 +1,7 @@
 // Package aiomas is the wire format of aiomas' RPC layer as bytes: frames of a
 // four-byte big-endian length and a payload, payloads that are an array
-// [type, id, content] in JSON or MsgPack, and requests whose content is
-// [path, args, kwargs]. Args, kwargs and results stay the encoded bytes that
+// [type, id, content] in JSON, MsgPack or MsgPack inside a Blosc chunk, and
+// requests whose content is [path, args, kwargs]. Args, kwargs and results stay the encoded bytes that
 // came in; this package checks that they are one well-formed value within the
 // limits and never looks at what they mean.
 //
@@ -19,12 +19,18 @@ const (
 	JSON Codec = iota
 	// MsgPack distinguishes text and bytes.
 	MsgPack
+	// MsgPackBlosc is MsgPack of which every payload is one Blosc chunk. Args,
+	// kwargs, results and all other single values are those of MsgPack.
+	MsgPackBlosc
 )
 
 // String is the codec's name as aiomas spells it.
 func (c Codec) String() string {
-	if c == MsgPack {
+	switch c {
+	case MsgPack:
 		return "MsgPack"
+	case MsgPackBlosc:
+		return "MsgPackBlosc"
 	}
 	return "JSON"
 }
@@ -54,7 +60,7 @@ func (k Kind) String() string {
 
 // Limits that hold when a Format names none.
 const (
-	// DefaultMaxFrameBytes bounds a payload, received or sent.
+	// DefaultMaxFrameBytes bounds a payload, received or sent, inflated or not.
 	DefaultMaxFrameBytes = 64 << 20
 	// DefaultMaxDepth bounds how deep arrays and maps of one payload nest. The
 	// message itself is level 1, a request's content level 2, its args level 3.
@@ -63,6 +69,10 @@ const (
 	DefaultMaxPathBytes = 512
 	// DefaultMaxIDBytes bounds an encoded message id, which a server repeats.
 	DefaultMaxIDBytes = 256
+	// DefaultMaxRatio bounds how many bytes one received byte of MsgPackBlosc may
+	// inflate to, above the 64 KiB that are always allowed. Bytes that are all
+	// alike inflate to some 250 times their size.
+	DefaultMaxRatio = 100
 )
 
 // depthCeiling is what MaxDepth may be set to: nesting costs stack.
@@ -76,6 +86,7 @@ type Format struct {
 	MaxDepth      int
 	MaxPathBytes  int
 	MaxIDBytes    int
+	MaxRatio      int
 }
 
 func orDefault(v, def int) int {
@@ -85,7 +96,23 @@ func orDefault(v, def int) int {
 	return v
 }
 
-func (f Format) maxFrame() int { return orDefault(f.MaxFrameBytes, DefaultMaxFrameBytes) }
+func (f Format) maxFrame() int {
+	n := orDefault(f.MaxFrameBytes, DefaultMaxFrameBytes)
+	if f.Codec == MsgPackBlosc {
+		return min(n, bloscCeiling)
+	}
+	return n
+}
+
 func (f Format) maxDepth() int { return min(orDefault(f.MaxDepth, DefaultMaxDepth), depthCeiling) }
 func (f Format) maxPath() int  { return orDefault(f.MaxPathBytes, DefaultMaxPathBytes) }
 func (f Format) maxID() int    { return orDefault(f.MaxIDBytes, DefaultMaxIDBytes) }
+func (f Format) maxRatio() int { return orDefault(f.MaxRatio, DefaultMaxRatio) }
+
+// values is the format of what is inside a payload.
+func (f Format) values() Format {
+	if f.Codec == MsgPackBlosc {
+		f.Codec = MsgPack
+	}
+	return f
+}

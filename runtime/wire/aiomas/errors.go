@@ -18,6 +18,9 @@ var (
 	ErrNotCall = errors.New("not a call")
 	// ErrLimit: a limit of the Format is exceeded; see LimitError.
 	ErrLimit = errors.New("limit exceeded")
+	// ErrUnsupported: a Blosc chunk is compressed in a way that no aiomas uses
+	// and that is not read here.
+	ErrUnsupported = errors.New("unsupported compression")
 )
 
 // LimitError says which limit was exceeded.
@@ -37,7 +40,7 @@ func (e *LimitError) Unwrap() error { return ErrLimit }
 // SyntaxError says where a payload stops being well-formed.
 type SyntaxError struct {
 	Codec  Codec
-	Offset int // in the bytes given to the function
+	Offset int // in the bytes given to the function; of a Blosc chunk's MsgPack, in the inflated bytes
 	Want   string
 }
 

@@ -2,15 +2,18 @@ package aiomas
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"testing"
 )
 
 func seed(f *testing.F, codec string) {
-	for _, s := range sessions(f) {
-		if s.Codec == codec {
-			for _, line := range s.Frames {
-				f.Add(unhex(f, line[1])[HeaderBytes:])
+	for file := range recordings {
+		for _, s := range sessionsIn(f, file) {
+			if s.Codec == codec {
+				for _, line := range s.Frames {
+					f.Add(unhex(f, line[1])[HeaderBytes:])
+				}
 			}
 		}
 	}
@@ -78,6 +81,34 @@ func FuzzDecodeJSON(f *testing.F) {
 func FuzzDecodeMsgPack(f *testing.F) {
 	seed(f, "MsgPack")
 	f.Fuzz(func(t *testing.T, data []byte) { decodeAndBack(t, fuzzFormat(MsgPack), data) })
+}
+
+func FuzzDecodeMsgPackBlosc(f *testing.F) {
+	seed(f, "MsgPackBlosc")
+	f.Fuzz(func(t *testing.T, data []byte) { decodeAndBack(t, fuzzFormat(MsgPackBlosc), data) })
+}
+
+// FuzzInflate takes chunks of any data: what inflates has the announced size
+// within the limits, and is the same after our own compressor. The bytes
+// themselves as data come back too.
+func FuzzInflate(f *testing.F) {
+	for _, c := range chunkCases(f) {
+		f.Add(c.chunk)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		format := fuzzFormat(MsgPackBlosc)
+		out, err := format.inflate(data)
+		if err == nil && (len(out) != int(binary.LittleEndian.Uint32(data[4:])) || len(out) > max(inflateFree, DefaultMaxRatio*len(data))) {
+			t.Fatalf("%d bytes inflate to %d", len(data), len(out))
+		}
+		for _, plain := range [][]byte{out, data} {
+			chunk := deflate(append(make([]byte, bloscHeader), plain...), 0)
+			back, err := Format{Codec: MsgPackBlosc}.inflate(chunk)
+			if err != nil || !bytes.Equal(back, plain) || len(chunk) > len(plain)+bloscHeader {
+				t.Fatalf("%q becomes %q, error %v", plain, back, err)
+			}
+		}
+	})
 }
 
 // FuzzNormalJSON compares with the standard library's decoder and checks that

@@ -38,7 +38,9 @@ func (f Format) NumberID(n uint64) ID {
 	return ID{raw: f.AppendUint(nil, n), value: n, whole: true, plain: true}
 }
 
-// Message is one decoded payload. Its slices are parts of the payload.
+// Message is one decoded payload. Its slices are parts of the payload or, when
+// that is a compressed chunk, of bytes that belong to the message. So they are
+// borrowed as the payload is, whatever the codec.
 type Message struct {
 	Kind Kind
 	ID   ID
@@ -65,10 +67,17 @@ type Call struct {
 // Decode takes a payload apart. On an error the message holds what was read
 // before it: when ID.Known() and the kind is Request, the peer waits for an
 // answer to that id and can be told; otherwise only closing the connection is
-// left. Errors wrap ErrMalformed, ErrNotMessage or ErrLimit.
+// left. Errors wrap ErrMalformed, ErrNotMessage, ErrLimit or ErrUnsupported.
 func (f Format) Decode(payload []byte) (Message, error) {
 	if len(payload) > f.maxFrame() {
 		return Message{}, &LimitError{Limit: "MaxFrameBytes", Max: f.maxFrame(), Got: int64(len(payload))}
+	}
+	if f.Codec == MsgPackBlosc {
+		var err error
+		if payload, err = f.inflate(payload); err != nil {
+			return Message{}, err
+		}
+		f = f.values()
 	}
 	found := parts{nested: true}
 	count, err := f.elements(payload, &found)
@@ -132,7 +141,7 @@ func (f Format) DecodeCall(m Message) (Call, error) {
 
 // elements finds the parts of the one array in data.
 func (f Format) elements(data []byte, into *parts) (count int, err error) {
-	if f.Codec == MsgPack {
+	if f.Codec != JSON {
 		return f.msgArrayOnly(data, into)
 	}
 	return f.jsonArrayOnly(data, into)
@@ -196,7 +205,7 @@ const showBytes = 40
 
 // show is a received value for an error text.
 func (f Format) show(raw []byte) string {
-	if f.Codec == MsgPack {
+	if f.Codec != JSON {
 		if v, ok := f.msgWhole(raw); ok && f.shape(raw) == Int {
 			return strconv.FormatUint(v, 10)
 		}
@@ -216,17 +225,18 @@ func (f Format) AppendCall(dst []byte, id uint64, path string, args, kwargs []by
 		return dst, &LimitError{Limit: "MaxPathBytes", Max: f.maxPath(), Got: int64(len(path))}
 	}
 	begin := len(dst)
-	if f.Codec == MsgPack {
+	if f.Codec != JSON {
+		dst = f.openChunk(dst)
 		dst = appendMsgPackUint(append(dst, 0x93, byte(Request)), id)
 		dst = appendMsgPackString(append(dst, 0x93), strings.ToValidUTF8(path, "\ufffd"))
 		dst = appendOr(dst, args, "\x90")
-		return f.fits(appendOr(dst, kwargs, "\x80"), begin)
+		return f.finish(appendOr(dst, kwargs, "\x80"), begin)
 	}
 	dst = strconv.AppendUint(append(dst, "[0, "...), id, 10)
 	dst = appendJSONString(append(dst, ", ["...), path)
 	dst = appendOr(append(dst, ", "...), args, "[]")
 	dst = appendOr(append(dst, ", "...), kwargs, "{}")
-	return f.fits(append(dst, "]]"...), begin)
+	return f.finish(append(dst, "]]"...), begin)
 }
 
 // AppendMessage writes the payload of any message: the channel layer's request,
@@ -234,28 +244,28 @@ func (f Format) AppendCall(dst []byte, id uint64, path string, args, kwargs []by
 // one encoded value; nil stands for null. On an error dst comes back as it was.
 func (f Format) AppendMessage(dst []byte, kind Kind, id ID, content []byte) ([]byte, error) {
 	begin := len(dst)
-	dst = f.appendHead(dst, kind, id)
-	if f.Codec == MsgPack {
-		return f.fits(appendOr(dst, content, "\xc0"), begin)
+	dst = f.appendHead(f.openChunk(dst), kind, id)
+	if f.Codec != JSON {
+		return f.finish(appendOr(dst, content, "\xc0"), begin)
 	}
-	return f.fits(append(appendOr(dst, content, "null"), ']'), begin)
+	return f.finish(append(appendOr(dst, content, "null"), ']'), begin)
 }
 
 // AppendException writes the payload of an exception with a text, normally a
 // traceback. On an error dst comes back as it was.
 func (f Format) AppendException(dst []byte, id ID, text string) ([]byte, error) {
 	begin := len(dst)
-	dst = f.AppendString(f.appendHead(dst, Exception, id), text)
+	dst = f.AppendString(f.appendHead(f.openChunk(dst), Exception, id), text)
 	if f.Codec == JSON {
 		dst = append(dst, ']')
 	}
-	return f.fits(dst, begin)
+	return f.finish(dst, begin)
 }
 
 // appendHead writes a message up to its content. A missing id is null. An id is
 // repeated as the value it is, in the form Python would write.
 func (f Format) appendHead(dst []byte, kind Kind, id ID) []byte {
-	if f.Codec == MsgPack {
+	if f.Codec != JSON {
 		dst = append(dst, 0x93, byte(kind))
 	} else {
 		dst = append(dst, '[', '0'+byte(kind), ',', ' ')
@@ -265,12 +275,12 @@ func (f Format) appendHead(dst []byte, kind Kind, id ID) []byte {
 		dst = f.AppendNull(dst)
 	case id.plain:
 		dst = f.AppendUint(dst, id.value)
-	case f.Codec == MsgPack:
+	case f.Codec != JSON:
 		dst = append(dst, id.raw...)
 	default:
 		dst, _ = f.AppendNormalJSON(dst, id.raw) // checked when it was decoded
 	}
-	if f.Codec == MsgPack {
+	if f.Codec != JSON {
 		return dst
 	}
 	return append(dst, ", "...)
@@ -283,8 +293,24 @@ func appendOr(dst, value []byte, none string) []byte {
 	return append(dst, value...)
 }
 
-func (f Format) fits(dst []byte, begin int) ([]byte, error) {
-	if n := len(dst) - begin; n > f.maxFrame() {
+// openChunk leaves room for a chunk's header in front of a payload that will be
+// one; finish fills it in.
+func (f Format) openChunk(dst []byte) []byte {
+	if f.Codec != MsgPackBlosc {
+		return dst
+	}
+	return append(dst, make([]byte, bloscHeader)...)
+}
+
+// finish ends the payload that was begun at begin: it makes a chunk of it where
+// the codec wants one, and cuts it off again when it is above MaxFrameBytes.
+func (f Format) finish(dst []byte, begin int) ([]byte, error) {
+	n := len(dst) - begin
+	if f.Codec == MsgPackBlosc && n-bloscHeader <= f.maxFrame() {
+		dst = deflate(dst, begin)
+		n = len(dst) - begin
+	}
+	if n > f.maxFrame() {
 		return dst[:begin], &LimitError{Limit: "MaxFrameBytes", Max: f.maxFrame(), Got: int64(n)}
 	}
 	return dst, nil
@@ -295,7 +321,7 @@ func (f Format) fits(dst []byte, begin int) ([]byte, error) {
 
 // AppendNull writes None.
 func (f Format) AppendNull(dst []byte) []byte {
-	if f.Codec == MsgPack {
+	if f.Codec != JSON {
 		return append(dst, 0xc0)
 	}
 	return append(dst, "null"...)
@@ -314,7 +340,7 @@ func (f Format) AppendBool(dst []byte, v bool) []byte {
 
 // AppendInt writes an int in its shortest form.
 func (f Format) AppendInt(dst []byte, v int64) []byte {
-	if f.Codec == MsgPack {
+	if f.Codec != JSON {
 		return appendMsgPackInt(dst, v)
 	}
 	return strconv.AppendInt(dst, v, 10)
@@ -322,7 +348,7 @@ func (f Format) AppendInt(dst []byte, v int64) []byte {
 
 // AppendUint writes an int that is not negative.
 func (f Format) AppendUint(dst []byte, v uint64) []byte {
-	if f.Codec == MsgPack {
+	if f.Codec != JSON {
 		return appendMsgPackUint(dst, v)
 	}
 	return strconv.AppendUint(dst, v, 10)
@@ -330,7 +356,7 @@ func (f Format) AppendUint(dst []byte, v uint64) []byte {
 
 // AppendFloat writes a float, also one that is not finite.
 func (f Format) AppendFloat(dst []byte, v float64) []byte {
-	if f.Codec == MsgPack {
+	if f.Codec != JSON {
 		return appendMsgPackFloat(dst, v)
 	}
 	return appendJSONFloat(dst, v)
@@ -338,7 +364,7 @@ func (f Format) AppendFloat(dst []byte, v float64) []byte {
 
 // AppendString writes a text.
 func (f Format) AppendString(dst []byte, s string) []byte {
-	if f.Codec == MsgPack {
+	if f.Codec != JSON {
 		return appendMsgPackString(dst, strings.ToValidUTF8(s, "\ufffd"))
 	}
 	return appendJSONString(dst, s)

@@ -61,6 +61,7 @@ func (f Format) Check(raw []byte) (Shape, error) {
 	if len(raw) > f.maxFrame() {
 		return Null, &LimitError{Limit: "MaxFrameBytes", Max: f.maxFrame(), Got: int64(len(raw))}
 	}
+	f = f.values()
 	begin, end, err := f.whole(raw)
 	if err != nil {
 		return Null, err
@@ -70,7 +71,7 @@ func (f Format) Check(raw []byte) (Shape, error) {
 
 // whole finds the single value of data.
 func (f Format) whole(data []byte) (begin, end int, err error) {
-	if f.Codec == MsgPack {
+	if f.Codec != JSON {
 		if end, err = f.msgValue(data, 0, 0); err != nil {
 			return 0, 0, err
 		}
@@ -117,7 +118,7 @@ func (f Format) ShapeOf(raw []byte) Shape {
 }
 
 func (f Format) shape(raw []byte) Shape {
-	if f.Codec == MsgPack {
+	if f.Codec != JSON {
 		h, err := f.msgHead(raw, 0)
 		if err != nil {
 			return Null
@@ -140,7 +141,7 @@ func (f Format) text(raw []byte) (text []byte, exact, ok bool) {
 	if f.ShapeOf(raw) != String {
 		return nil, false, false
 	}
-	if f.Codec == MsgPack {
+	if f.Codec != JSON {
 		h, err := f.msgHead(raw, 0)
 		if err != nil || h.size > len(raw)-h.body {
 			return nil, false, false
@@ -159,7 +160,7 @@ func (f Format) text(raw []byte) (text []byte, exact, ok bool) {
 // whole64 is the value of a number that is a whole one from 0 to 2^64-1. As in
 // Python, 1.0 and true count as 1.
 func (f Format) whole64(raw []byte) (uint64, bool) {
-	if f.Codec == MsgPack {
+	if f.Codec != JSON {
 		return f.msgWhole(raw)
 	}
 	return jsonWhole(raw)

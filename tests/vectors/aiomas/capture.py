@@ -1,4 +1,4 @@
-"""Writes the golden files of this folder by running the real aiomas 2.0.1.
+"""Writes the golden files of this folder by running the real aiomas 2.0.1, blosc and mosaik-api.
 
 Needs the distributions of tests/interop/aiomas-requirements.txt. Run from the root of the repository:
     build/venv-aiomas/bin/python tests/vectors/aiomas/capture.py
@@ -11,11 +11,13 @@ import platform
 import struct
 
 import aiomas
+import blosc
+import mosaik_api_v3.connection as mosaik
 import msgpack
 
 HERE = pathlib.Path(__file__).parent
-OBTAINED = "# Obtained: %s, aiomas 2.0.1 on CPython {} with msgpack {}, by tests/vectors/aiomas/capture.py.\n".format(
-    platform.python_version(), msgpack.__version__ if hasattr(msgpack, "__version__") else ".".join(map(str, msgpack.version)))
+OBTAINED = "# Obtained: %s, aiomas 2.0.1 on CPython {} with msgpack {} and blosc {}, by tests/vectors/aiomas/capture.py.\n".format(
+    platform.python_version(), msgpack.__version__ if hasattr(msgpack, "__version__") else ".".join(map(str, msgpack.version)), blosc.__version__)
 
 _unpackb = msgpack.unpackb
 
@@ -28,7 +30,14 @@ def unpackb(data, **options):
 
 
 msgpack.unpackb = unpackb
-CODECS = [aiomas.JSON, aiomas.MsgPack]
+CODECS = [aiomas.JSON, aiomas.MsgPack, aiomas.MsgPackBlosc]
+
+
+def kind(codec, payload):
+    """The first element of a message, whatever serializers its content needs."""
+    if codec is aiomas.JSON:
+        return json.loads(payload)[0]
+    return unpackb(blosc.decompress(payload) if codec is aiomas.MsgPackBlosc else payload)[0]
 
 
 class Sub:
@@ -117,7 +126,7 @@ async def session(codec):
     await r.echo(1.0, 0.1, 1e16, 1e-07, -0.0, float("inf"), float("nan"))
     await r.echo("", "\u00e9\u20ac\U0001f600", '"\\/\b\f\n\r\t\x00\x7f', "x" * 40, "y" * 300)
     await r.echo([], [[[]]], {"k": {"n": [1, {"m": None}]}}, list(range(20)), {str(i): i for i in range(20)}, key="w\u00e4rt", other=[])
-    if codec is aiomas.MsgPack:
+    if codec is not aiomas.JSON:
         await r.echo(b"", b"\x00\xff" * 3, b"z" * 300, {1: 2, None: 3, (1, 2): 4})
     await client.close()
     return tap.frames
@@ -150,8 +159,31 @@ async def channel(codec):
     return tap.frames[:6] + tap.frames[-2:]
 
 
+def pack_chunk(data, **options):
+    """One chunk, as the codec makes it unless the options say otherwise."""
+    return blosc.compress(data, typesize=options.pop("typesize", 8), **options)
+
+
+def broken_chunks():
+    """Chunks that are none; what one of them holds would be a sound call."""
+    data = msgpack.packb([0, 1, ["echo", [0.0] * 40, {}]])
+    short, packed = pack_chunk(msgpack.packb([0, 1, ["echo", [1], {}]])), pack_chunk(data)
+    assert short[2] & 2 and not packed[2] & 2
+    def patched(chunk, at, *values):
+        return chunk[:at] + bytes(values) + chunk[at + len(values):]
+    return [
+        ("empty payload", b""), ("header cut", short[:15]), ("stored data cut", short[:-1]), ("stored data too long", short + b"\0"), ("plain MsgPack", data),
+        ("version 3", patched(short, 0, 3)), ("size of the chunk wrong", patched(packed, 12, len(packed) - 1)), ("block size 0", patched(packed, 8, 0, 0, 0, 0)),
+        ("offset outside", patched(packed, 16, 255, 255)), ("stream length outside", patched(packed, 20, 255, 255)), ("compressed data cut", packed[:-1]),
+        ("size 2^32-1", patched(packed, 4, 255, 255, 255, 255)), ("copy from before the data", patched(packed, 24, 0, 0, 0x3f, 0xff)),
+    ]
+
+
 def raw_payloads(codec):
     """Payloads no aiomas sends, and what a server has to do about them."""
+    if codec is aiomas.MsgPackBlosc:
+        kept = ("truncated", "trailing byte", "not an array", "array of 2", "type 5", "array bomb", "id text", "id 2^64-1", "ext argument", "path a number")
+        return broken_chunks() + [(name, pack_chunk(data)) for name, data in raw_payloads(aiomas.MsgPack) if name in kept]
     if codec is aiomas.MsgPack:
         pack = lambda v: msgpack.packb(v, use_bin_type=True)
         call = lambda id: pack([0, id, ["echo", [1], {}]])
@@ -186,8 +218,7 @@ def raw_payloads(codec):
 
 async def provoke(port, codec, payload):
     """What the server does about one payload: "closed", "silent", or the payload it answers."""
-    probe = msgpack.packb([0, 77, ["none", [], {}]]) if codec is aiomas.MsgPack else b'[0, 77, ["none", [], {}]]'
-    answer = msgpack.packb([1, 77, None]) if codec is aiomas.MsgPack else b"[1, 77, null]"
+    probe, answer = codec().encode([0, 77, ["none", [], {}]]), codec().encode([1, 77, None])
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(struct.pack("!L", len(payload)) + payload)
@@ -206,6 +237,117 @@ async def provocations(codec):
     server = await aiomas.rpc.start_server(("127.0.0.1", 0), Server(), codec=codec)
     port = server.sockets[0].getsockname()[1]
     return [(name, payload, await provoke(port, codec, payload)) for name, payload in raw_payloads(codec)]
+
+
+class Guide:
+    """The service of the documented session."""
+    router = aiomas.rpc.Service(["math"])
+
+    def __init__(self):
+        self.math = aiomas.rpc.ServiceDict({"add": aiomas.expose(lambda a, b: a + b)})
+
+    @aiomas.expose
+    def none(self):
+        return None
+
+    @aiomas.expose
+    def boom(self):
+        raise ValueError('"spam" is not a number')
+
+    @aiomas.expose
+    async def cb(self, proxy):
+        return [await proxy.name()] if not str(proxy).endswith("'sub')") else await proxy.ping()
+
+    @aiomas.expose
+    def give(self):
+        return self.math
+
+    @aiomas.expose
+    def echo(self, value):
+        return value
+
+
+class Answer:
+    """Something with a serializer of its own."""
+
+    def __init__(self, number):
+        self.number = number
+
+
+async def documented(codec, extra=()):
+    """The session that the documents of this project show: ids 0 to 2 and 9 to 13, with one more call per id between."""
+    def serializer():
+        return Answer, lambda a: a.number, Answer
+    options = {"codec": codec, "extra_serializers": [serializer] if extra else []}
+    server = await aiomas.rpc.start_server(("127.0.0.1", 0), Guide(), **options)
+    tap = Tap(server.sockets[0].getsockname()[1])
+    me = Client()
+    client = await aiomas.rpc.open_connection(("127.0.0.1", await tap.start()), rpc_service=me, **options)
+    r = client.remote
+    await r.math.add(3, b=4)
+    await r.none()
+    try:
+        await r.boom()
+    except aiomas.RemoteException:
+        pass
+    for _ in range(6):
+        await r.none()
+    await r.cb(me)
+    await r.cb(me.sub)
+    await r.give()
+    await r.echo([None, True, 1, -1, 2**40, 1.5, "\u00e9\u20ac\U0001f600", {"k": (1, 2)}, []])
+    await r.echo(Answer(42) if extra else None)
+    await client.close()
+    # The traceback names places of a machine.
+    return [(mark, frame) for mark, frame in tap.frames if kind(codec, frame[4:]) != 2]
+
+
+async def sibling():
+    """mosaik's implementation at both ends: its failure content is an array."""
+    done = asyncio.Event()
+
+    async def serve(reader, writer):
+        channel = mosaik.Channel(reader, writer)
+        first = await channel.next_request()
+        await first.set_result({"api_version": "3.0", "models": {}})
+        second = await channel.next_request()
+        await second.set_exception(ValueError('"sp\u00e4m" is no model'))
+        await done.wait()
+        await channel.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    tap = Tap(server.sockets[0].getsockname()[1])
+    client = mosaik.Channel(*await asyncio.open_connection("127.0.0.1", await tap.start()))
+    await client.send(["init", ["sim-0"], {"time_resolution": 1.0}])
+    try:
+        await client.send(["create", [1, "A"], {}])
+    except mosaik.RemoteException:
+        pass
+    done.set()
+    await client.close()
+    return tap.frames
+
+
+def chunks():
+    """Chunks of the real package: (name, data as [hex, times] pairs, chunk). The codec's own settings come first."""
+    def case(name, *parts, blocksize=0, **options):
+        blosc.set_blocksize(blocksize)
+        return name, [[part.hex(), times] for part, times in parts], pack_chunk(b"".join(part * times for part, times in parts), **options)
+    counted = bytes(range(256))
+    rows = b"".join(struct.pack(">d", 20 + i / 64) for i in range(32))
+    return [
+        case("empty"), case("one byte", (b"x", 1)), case("7 bytes", (b"abcdefg", 1)), case("8 bytes", (b"abcdefgh", 1)), case("127 equal bytes", (b"a", 127)),
+        case("128 equal bytes", (b"a", 128)), case("short last block", (b"abc", 50)), case("stored, blocks not split", (counted, 3)), case("stored, blocks split", (counted, 4), (b"\x01", 1)),
+        case("1023 bytes", (rows, 3), (b"ab", 127), (b"c", 1)), case("split", (rows, 16)), case("split, short last block", (rows, 16), (b"tail!", 1)),
+        case("long distance", (counted, 5), (bytes(range(1, 255, 3)), 1), (b"\0", 20000), (counted, 5)), case("300000 zeros", (b"\0", 300000)),
+        case("two blocks of 1 MiB", (b"\0", 1 << 20), (b"ab", 1000), (b"\x07", 1 << 19)),
+        case("three small blocks", (rows, 12), blocksize=1024), case("three small blocks, last short", (rows, 11), (b"abcdefghi", 10), blocksize=1024),
+        case("no shuffle", (b"some text, ", 60), shuffle=blosc.NOSHUFFLE), case("element size 4", (b"abcd1234", 100), typesize=4), case("element size 1", (b"abcd", 200), typesize=1),
+        case("element size 3", (b"abc", 300), typesize=3), case("element size 255", (b"abc", 300), typesize=255), case("level 1", (b"abcd5678", 500), clevel=1),
+        case("level 0", (b"abcd5678", 50), clevel=0), case("lz4", (b"abcd5678", 50), cname="lz4"), case("zlib", (b"abcd5678", 50), cname="zlib"),
+        case("zstd", (b"abcd5678", 50), cname="zstd"), case("bit shuffle", (b"abcd5678", 50), shuffle=blosc.BITSHUFFLE),
+        case("lz4, bit shuffle", (b"abcd5678", 50), cname="lz4", shuffle=blosc.BITSHUFFLE), case("lz4, stored", (b"abcd5678", 1), cname="lz4"),
+    ]
 
 
 TEXTS = [
@@ -235,6 +377,25 @@ async def main():
                 f.write("- layer: %s\n  codec: %s\n  frames:\n" % (layer, codec.__name__))
                 for mark, frame in await run(codec):
                     f.write('    - ["%s", "%s"]\n' % (mark, frame.hex()))
+    with open(HERE / "documented.yaml", "w") as f:
+        f.write(OBTAINED % "frames between two real peers")
+        f.write("# The session that the documents show; replies with a traceback are left out. Frames as in sessions.yaml.\n")
+        for extra in (False, True):
+            for codec in CODECS:
+                f.write("- layer: rpc\n  codec: %s\n  extra_serializers: %d\n  frames:\n" % (codec.__name__, extra))
+                for mark, frame in await documented(codec, extra):
+                    f.write('    - ["%s", "%s"]\n' % (mark, frame.hex()))
+    with open(HERE / "mosaik.yaml", "w") as f:
+        f.write("# Obtained: frames between two peers of mosaik-api-v3 3.0.16 on CPython %s, by tests/vectors/aiomas/capture.py.\n" % platform.python_version())
+        f.write("# The sibling protocol: frames of JSON as aiomas', the content of a failure is an array.\n")
+        f.write("- layer: rpc\n  codec: JSON\n  frames:\n")
+        for mark, frame in await sibling():
+            f.write('    - ["%s", "%s"]\n' % (mark, frame.hex()))
+    with open(HERE / "blosc.yaml", "w") as f:
+        f.write("# Obtained: chunks of blosc %s (c-blosc %s) on CPython %s, by tests/vectors/aiomas/capture.py.\n" % (blosc.__version__, blosc.blosclib_version.split()[0], platform.python_version()))
+        f.write("# The data is given as [bytes, times] pairs. aiomas sends what typesize 8 and the other settings of blosc.compress give.\n")
+        for name, parts, chunk in chunks():
+            f.write('- {name: "%s", data: %s, chunk: "%s"}\n' % (name, json.dumps(parts), chunk.hex()))
     with open(HERE / "provocations.yaml", "w") as f:
         f.write(OBTAINED % "a real RPC server's reaction to payloads of a raw socket")
         f.write("# closed: it closes the connection. silent: no answer, the connection lives. Otherwise the payload it answers.\n")
@@ -242,8 +403,7 @@ async def main():
         for codec in CODECS:
             for name, payload, effect in await provocations(codec):
                 if isinstance(effect, bytes):
-                    kind = (unpackb(effect) if codec is aiomas.MsgPack else json.loads(effect))[0]
-                    effect = "exception" if kind == 2 else effect.hex()
+                    effect = "exception" if kind(codec, effect) == 2 else effect.hex()
                 f.write('- {codec: %s, name: "%s", payload: "%s", effect: "%s"}\n' % (codec.__name__, name, payload.hex(), effect))
     with open(HERE / "json_text.yaml", "w") as f:
         f.write(OBTAINED % "json.dumps(json.loads(in)) with default settings")
