@@ -7,62 +7,15 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "pybridge.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "front.h"
 #include "futex.h"
 #include "guards.h"
-
-typedef struct PyObject PyObject; /* opaque: only CPython looks inside */
-typedef ptrdiff_t Py_ssize_t;
-
-/* PyMethodDef of the stable ABI; static storage. */
-typedef struct py_method_def {
-  const char *name;
-  void *function;
-  int flags;
-  const char *doc;
-} py_method_def;
-
-#define PY_METH_FASTCALL 0x80 /* function(self, PyObject *const *arguments, Py_ssize_t count) */
-
-/* The table handed in: FUNCTIONS of _bridge.py in order, then None and the function that raises. */
-typedef struct py_table {
-  PyObject *(*bytes_new)(const char *, Py_ssize_t);
-  int (*bytes_view)(PyObject *, char **, Py_ssize_t *);
-  PyObject *(*call)(PyObject *, ...);
-  void (*incref)(PyObject *);
-  void (*decref)(PyObject *);
-  PyObject *(*int_new)(long long);
-  PyObject *(*uint_new)(unsigned long long);
-  unsigned long long (*uint_get)(PyObject *);
-  void *(*save_thread)(void);
-  void (*restore_thread)(void *);
-  int (*lock_held)(void);
-  int (*state_ensure)(void);
-  void *(*state_of_thread)(void);
-  void (*state_clear)(void *);
-  void (*state_delete_current)(void);
-  PyObject *(*function_new)(py_method_def *, PyObject *, PyObject *);
-  PyObject *(*dict_new)(void);
-  int (*dict_set)(PyObject *, const char *, PyObject *);
-  PyObject *(*error_occurred)(void);
-  void (*error_write)(PyObject *);
-  PyObject *(*tuple_new)(Py_ssize_t);
-  int (*tuple_set)(PyObject *, Py_ssize_t, PyObject *);
-  PyObject *(*tuple_get)(PyObject *, Py_ssize_t);
-  Py_ssize_t (*tuple_size)(PyObject *);
-  PyObject *(*list_new)(Py_ssize_t);
-  int (*list_append)(PyObject *, PyObject *);
-  PyObject *(*text_new)(const char *, Py_ssize_t);
-  const char *(*text_view)(PyObject *, Py_ssize_t *);
-  PyObject *(*text_intern)(const char *);
-  PyObject *none;
-  PyObject *fail; /* fail(result, message, details) raises */
-} py_table;
 
 #define PY_TABLE_COUNT (sizeof(py_table) / sizeof(void *))
 #define DRAIN_BATCH 256u
@@ -70,7 +23,8 @@ typedef struct py_table {
 #define GATE_SHUT 0x80000000u /* the interpreter goes down: nothing may enter it any more */
 #define STOP_LIMIT_NS (5 * FRONT_NANOSECONDS_PER_SECOND) /* how long the end of the interpreter waits for those inside */
 
-static py_table py;
+py_table py;
+
 static PyObject *text_pb, *text_json; /* interned: the same objects as the literals of the stubs */
 static _Atomic uint32_t gate;         /* threads inside the interpreter, and GATE_SHUT */
 static pthread_key_t thread_key;      /* value = thread state that the bridge made for a thread of somebody else */
@@ -140,17 +94,6 @@ static void enter_lock(void *data) { py.restore_thread(((left_lock *)data)->stat
 
 /* ---- Values ------------------------------------------------------------------------------------------------------------- */
 
-static PyObject *new_none(void) {
-  py.incref(py.none);
-  return py.none;
-}
-
-/* 0 with an exception set when the object is no unsigned integer of 64 bits. */
-static uint8_t get_number(PyObject *object, uint64_t *out) {
-  *out = py.uint_get(object);
-  return *out != UINT64_MAX || py.error_occurred() == NULL;
-}
-
 /* A view on the UTF-8 of a str, empty for None; lives as long as the object. 0 with an exception set for anything else. */
 static uint8_t get_text(PyObject *object, aimrt_rpc_str_t *out) {
   *out = (aimrt_rpc_str_t){NULL, 0};
@@ -165,14 +108,6 @@ static uint8_t get_text(PyObject *object, aimrt_rpc_str_t *out) {
   return out->data != NULL;
 }
 
-static uint8_t get_bytes(PyObject *object, aimrt_rpc_bytes_t *out) {
-  char *data = NULL;
-  Py_ssize_t size = 0;
-  if (py.bytes_view(object, &data, &size) != 0) return 0;
-  *out = (aimrt_rpc_bytes_t){(const uint8_t *)data, (size_t)size};
-  return 1;
-}
-
 static PyObject *new_text(aimrt_rpc_str_t text) {
   if (text.size == 2 && memcmp(text.data, "pb", 2) == 0) {
     py.incref(text_pb);
@@ -183,26 +118,6 @@ static PyObject *new_text(aimrt_rpc_str_t text) {
     return text_json;
   }
   return py.text_new(text.size == 0 ? "" : text.data, (Py_ssize_t)text.size);
-}
-
-static PyObject *new_bytes(aimrt_rpc_bytes_t bytes) {
-  return py.bytes_new(bytes.size == 0 ? "" : (const char *)bytes.data, (Py_ssize_t)bytes.size);
-}
-
-/* A tuple that takes the items over; NULL (and the items dropped) when one of them is NULL. */
-static PyObject *new_tuple(PyObject *const *items, Py_ssize_t count) {
-  PyObject *tuple = py.tuple_new(count);
-  uint8_t complete = tuple != NULL;
-  for (Py_ssize_t i = 0; i < count; i++) {
-    if (items[i] == NULL) complete = 0;
-    else if (tuple == NULL) py.decref(items[i]);
-    else (void)py.tuple_set(tuple, i, items[i]);
-  }
-  if (!complete && tuple != NULL) {
-    py.decref(tuple);
-    tuple = NULL;
-  }
-  return tuple;
 }
 
 /* A tuple of (key, value); NULL with an exception set. */
@@ -228,8 +143,7 @@ static PyObject *new_failure(aimrt_rpc_code_t code, aimrt_rpc_str_t message, aim
   return new_tuple(items, 3);
 }
 
-/* Raises what fits a failed function and frees its error object. Returns NULL, as a built-in must. */
-static PyObject *raise_error(aimrt_rpc_result_t result, aimrt_rpc_error_t error) {
+PyObject *py_raise(aimrt_rpc_result_t result, aimrt_rpc_error_t error) {
   const char *standard = aimrt_rpc_result_string(result);
   aimrt_rpc_str_t message = aimrt_rpc_error_message(error);
   if (message.size == 0) message = (aimrt_rpc_str_t){standard, strlen(standard)};
@@ -255,13 +169,12 @@ static PyObject *raise_error(aimrt_rpc_result_t result, aimrt_rpc_error_t error)
   return NULL;
 }
 
-/* Refuses a wrong count of arguments; the package's own code is the only caller. */
-static uint8_t counted(Py_ssize_t got, Py_ssize_t least, Py_ssize_t most, const char *name) {
+uint8_t py_counted(Py_ssize_t got, Py_ssize_t least, Py_ssize_t most, const char *name) {
   if (got >= least && got <= most) return 1;
   aimrt_rpc_error_t error = 0;
   aimrt_rpc_result_t result = front_fail(&error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "%s expects %zd to %zd arguments, got %zd", name,
                                          (ssize_t)least, (ssize_t)most, (ssize_t)got);
-  (void)raise_error(result, error);
+  (void)py_raise(result, error);
   return 0;
 }
 
@@ -285,11 +198,11 @@ static PyObject *bridge_invoke(PyObject *self, PyObject *const *arguments, Py_ss
   (void)self;
   front_raw_call call;
   left_lock left = {NULL};
-  if (!counted(count, 4, 4, "invoke") || !get_call(arguments, &call, &left)) return NULL;
+  if (!py_counted(count, 4, 4, "invoke") || !get_call(arguments, &call, &left)) return NULL;
   front_raw_outcome outcome;
   aimrt_rpc_error_t error = 0;
   aimrt_rpc_result_t result = front_invoke_raw(&call, &outcome, &error);
-  if (result != AIMRT_RPC_RESULT_OK) return raise_error(result, error);
+  if (result != AIMRT_RPC_RESULT_OK) return py_raise(result, error);
   PyObject *items[3] = {py.int_new((long long)outcome.code), new_bytes(outcome.response),
                         new_failure(outcome.code, outcome.message, outcome.trace, outcome.details, outcome.detail_count)};
   front_call_release(outcome.call);
@@ -301,13 +214,13 @@ static PyObject *bridge_start(PyObject *self, PyObject *const *arguments, Py_ssi
   (void)self;
   front_raw_call call;
   left_lock left = {NULL};
-  if (!counted(count, 6, 6, "start") || !get_call(arguments, &call, &left) || !get_number(arguments[4], &call.queue) ||
+  if (!py_counted(count, 6, 6, "start") || !get_call(arguments, &call, &left) || !get_number(arguments[4], &call.queue) ||
       !get_number(arguments[5], &call.tag))
     return NULL;
   aimrt_rpc_call_t handle = 0;
   aimrt_rpc_error_t error = 0;
   aimrt_rpc_result_t result = front_start_raw(&call, &handle, &error);
-  return result == AIMRT_RPC_RESULT_OK ? py.uint_new(handle) : raise_error(result, error);
+  return result == AIMRT_RPC_RESULT_OK ? py.uint_new(handle) : py_raise(result, error);
 }
 
 /* The failure of a call that finished, from its outcome; None for other events. */
@@ -332,12 +245,12 @@ static PyObject *new_event(const aimrt_rpc_event_t *event) {
 static PyObject *bridge_drain(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
   (void)self;
   uint64_t queue = 0;
-  if (!counted(count, 1, 1, "drain") || !get_number(arguments[0], &queue)) return NULL;
+  if (!py_counted(count, 1, 1, "drain") || !get_number(arguments[0], &queue)) return NULL;
   aimrt_rpc_event_t events[DRAIN_BATCH];
   size_t got = 0;
   aimrt_rpc_error_t error = 0;
   aimrt_rpc_result_t result = aimrt_rpc_queue_drain(queue, events, DRAIN_BATCH, &got, &error);
-  if (result != AIMRT_RPC_RESULT_OK) return raise_error(result, error);
+  if (result != AIMRT_RPC_RESULT_OK) return py_raise(result, error);
   PyObject *list = py.list_new(0);
   for (size_t i = 0; i < got; i++) { /* every event is consumed, also when memory is out */
     PyObject *event = list != NULL ? new_event(&events[i]) : NULL;
@@ -393,7 +306,7 @@ static PyObject *bridge_finish(PyObject *self, PyObject *const *arguments, Py_ss
   uint64_t call = 0, code = 0;
   aimrt_rpc_bytes_t response;
   aimrt_rpc_str_t texts[2] = {{NULL, 0}, {NULL, 0}};
-  if (!counted(count, 3, 6, "finish") || !get_number(arguments[0], &call) || !get_number(arguments[1], &code) ||
+  if (!py_counted(count, 3, 6, "finish") || !get_number(arguments[0], &call) || !get_number(arguments[1], &code) ||
       !get_bytes(arguments[2], &response))
     return NULL;
   for (Py_ssize_t i = 3; i < count && i < 5; i++)
@@ -405,7 +318,7 @@ static PyObject *bridge_finish(PyObject *self, PyObject *const *arguments, Py_ss
     aimrt_rpc_error_free(error);
     return py.int_new(0);
   }
-  return result == AIMRT_RPC_RESULT_OK ? py.int_new(1) : raise_error(result, error);
+  return result == AIMRT_RPC_RESULT_OK ? py.int_new(1) : py_raise(result, error);
 }
 
 static void finish_text(aimrt_rpc_call_t call, aimrt_rpc_code_t code, const char *message) {
@@ -461,11 +374,11 @@ static PyObject *bridge_register_service(PyObject *self, PyObject *const *argume
   aimrt_rpc_service_options_t options = AIMRT_RPC_SERVICE_OPTIONS_INIT;
   aimrt_rpc_str_t names[16];
   uint64_t rpc_handle = 0;
-  if (!counted(count, 5, 5, "register_service") || !get_number(arguments[0], &rpc_handle) ||
+  if (!py_counted(count, 5, 5, "register_service") || !get_number(arguments[0], &rpc_handle) ||
       !get_text(arguments[1], &options.name) || !get_number(arguments[4], &options.executor))
     return NULL;
   Py_ssize_t size = py.tuple_size(arguments[2]);
-  if (size < 0 || !counted(size, 0, 16, "serializations")) return NULL;
+  if (size < 0 || !py_counted(size, 0, 16, "serializations")) return NULL;
   for (Py_ssize_t i = 0; i < size; i++)
     if (!get_text(py.tuple_get(arguments[2], i), &names[i])) return NULL;
   options.serializations = names;
@@ -482,7 +395,7 @@ static PyObject *bridge_register_service(PyObject *self, PyObject *const *argume
   py.restore_thread(state);
   if (result == AIMRT_RPC_RESULT_OK) return py.uint_new(service);
   py.decref(arguments[3]);
-  return raise_error(result, error);
+  return py_raise(result, error);
 }
 
 /* ---- Contexts ----------------------------------------------------------------------------------------------------------- */
@@ -490,17 +403,17 @@ static PyObject *bridge_register_service(PyObject *self, PyObject *const *argume
 static PyObject *bridge_context_create(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
   (void)self;
   (void)arguments;
-  if (!counted(count, 0, 0, "context_create")) return NULL;
+  if (!py_counted(count, 0, 0, "context_create")) return NULL;
   aimrt_rpc_context_t context = 0;
   aimrt_rpc_error_t error = 0;
   aimrt_rpc_result_t result = aimrt_rpc_context_create(&context, &error);
-  return result == AIMRT_RPC_RESULT_OK ? py.uint_new(context) : raise_error(result, error);
+  return result == AIMRT_RPC_RESULT_OK ? py.uint_new(context) : py_raise(result, error);
 }
 
 static PyObject *bridge_context_release(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
   (void)self;
   uint64_t context = 0;
-  if (!counted(count, 1, 1, "context_release") || !get_number(arguments[0], &context)) return NULL;
+  if (!py_counted(count, 1, 1, "context_release") || !get_number(arguments[0], &context)) return NULL;
   aimrt_rpc_context_release(context);
   return new_none();
 }
@@ -508,17 +421,17 @@ static PyObject *bridge_context_release(PyObject *self, PyObject *const *argumen
 static PyObject *bridge_context_reset(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
   (void)self;
   uint64_t context = 0;
-  if (!counted(count, 1, 1, "context_reset") || !get_number(arguments[0], &context)) return NULL;
+  if (!py_counted(count, 1, 1, "context_reset") || !get_number(arguments[0], &context)) return NULL;
   aimrt_rpc_error_t error = 0;
   aimrt_rpc_result_t result = aimrt_rpc_context_reset(context, &error);
-  return result == AIMRT_RPC_RESULT_OK ? new_none() : raise_error(result, error);
+  return result == AIMRT_RPC_RESULT_OK ? new_none() : py_raise(result, error);
 }
 
 static PyObject *bridge_context_get(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
   (void)self;
   uint64_t context = 0;
   aimrt_rpc_str_t key;
-  if (!counted(count, 2, 2, "context_get") || !get_number(arguments[0], &context) || !get_text(arguments[1], &key)) return NULL;
+  if (!py_counted(count, 2, 2, "context_get") || !get_number(arguments[0], &context) || !get_text(arguments[1], &key)) return NULL;
   return new_text(aimrt_rpc_context_get(context, key));
 }
 
@@ -526,29 +439,29 @@ static PyObject *bridge_context_set(PyObject *self, PyObject *const *arguments, 
   (void)self;
   uint64_t context = 0;
   aimrt_rpc_str_t key, value;
-  if (!counted(count, 3, 3, "context_set") || !get_number(arguments[0], &context) || !get_text(arguments[1], &key) ||
+  if (!py_counted(count, 3, 3, "context_set") || !get_number(arguments[0], &context) || !get_text(arguments[1], &key) ||
       !get_text(arguments[2], &value))
     return NULL;
   aimrt_rpc_error_t error = 0;
   aimrt_rpc_result_t result = aimrt_rpc_context_set(context, key, value, &error);
-  return result == AIMRT_RPC_RESULT_OK ? new_none() : raise_error(result, error);
+  return result == AIMRT_RPC_RESULT_OK ? new_none() : py_raise(result, error);
 }
 
 static PyObject *bridge_context_timeout_ns(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
   (void)self;
   uint64_t context = 0;
-  if (!counted(count, 1, 1, "context_timeout_ns") || !get_number(arguments[0], &context)) return NULL;
+  if (!py_counted(count, 1, 1, "context_timeout_ns") || !get_number(arguments[0], &context)) return NULL;
   return py.uint_new(aimrt_rpc_context_timeout_ns(context));
 }
 
 static PyObject *bridge_context_set_timeout_ns(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
   (void)self;
   uint64_t context = 0, timeout_ns = 0;
-  if (!counted(count, 2, 2, "context_set_timeout_ns") || !get_number(arguments[0], &context) ||
+  if (!py_counted(count, 2, 2, "context_set_timeout_ns") || !get_number(arguments[0], &context) ||
       !get_number(arguments[1], &timeout_ns))
     return NULL;
   aimrt_rpc_result_t result = aimrt_rpc_context_set_timeout_ns(context, timeout_ns);
-  return result == AIMRT_RPC_RESULT_OK ? new_none() : raise_error(result, 0);
+  return result == AIMRT_RPC_RESULT_OK ? new_none() : py_raise(result, 0);
 }
 
 /* ---- Start and end ------------------------------------------------------------------------------------------------------ */
@@ -587,6 +500,16 @@ static py_method_def methods[] = {
     METHOD(context_set, "Sets a metadata value."),
     METHOD(context_timeout_ns, "Gives the timeout."),
     METHOD(context_set_timeout_ns, "Sets the timeout."),
+    METHOD(hosted_create, "Makes a connection whose bytes the host moves."),
+    METHOD(hosted_feed, "Takes received bytes."),
+    METHOD(hosted_request, "Makes a request."),
+    METHOD(hosted_reply, "Answers a request of the peer."),
+    METHOD(hosted_frame, "Puts a header in front of a payload."),
+    METHOD(hosted_forget, "Gives an own request up."),
+    METHOD(hosted_drop, "Closes a request of the peer without a reply."),
+    METHOD(hosted_end_of_input, "Says that the peer sends nothing more."),
+    METHOD(hosted_counts, "Counts the requests without a reply."),
+    METHOD(hosted_release, "Gives a connection back."),
     METHOD(stop, "Keeps everything out of the interpreter from now on."),
 };
 

@@ -43,6 +43,7 @@ FUNCTIONS = (
     "PyUnicode_FromStringAndSize",
     "PyUnicode_AsUTF8AndSize",
     "PyUnicode_InternFromString",
+    "PyBool_FromLong",
 )
 
 
