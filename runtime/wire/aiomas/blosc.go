@@ -32,8 +32,9 @@ const (
 	// and not fewer is split into one stream per byte of an element.
 	splitTypesize = 16
 	splitElements = 128
-	// inflateFree is what any chunk may inflate to, whatever its ratio.
-	inflateFree = 64 << 10
+	// inflateFree is what any chunk may inflate to, whatever its ratio: real peers
+	// send texts and tables in which every row is alike.
+	inflateFree = 4 << 20
 )
 
 var bloscCodecs = [...]string{"blosclz", "lz4", "snappy", "zlib", "zstd"}

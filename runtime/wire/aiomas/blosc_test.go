@@ -40,7 +40,7 @@ func TestInflate_RealChunks_GiveTheirData(t *testing.T) {
 	refused := map[string]string{
 		"lz4": "with lz4,", "zlib": "with zlib,", "zstd": "with zstd,", "bit shuffle": "with bit shuffle,", "lz4, bit shuffle": "with lz4 and bit shuffle,",
 	}
-	f := Format{Codec: MsgPackBlosc, MaxRatio: 300}
+	f := Format{Codec: MsgPackBlosc}
 	for _, c := range chunkCases(t) {
 		before := bytes.Clone(c.chunk)
 		got, err := f.inflate(c.chunk)
@@ -78,7 +78,7 @@ func samples() map[string][]byte {
 	return map[string][]byte{
 		"nothing": nil, "noise": noise, "numbers": numbers, "words": words, "farther than a copy reaches": append(append(bytes.Clone(noise[:100]), noise[100:lzFar+5]...), noise[:100]...),
 		"far": far, "two blocks": append(bytes.Repeat(noise[:7000], 150), words...), "half noise": append(bytes.Clone(noise), make([]byte, 50000)...),
-		"alike": bytes.Repeat([]byte("a"), 60000), "alike beyond MaxRatio": make([]byte, 1<<20), "nearly alike": append(make([]byte, 1<<17), noise[:3000]...),
+		"alike": bytes.Repeat([]byte("a"), 60000), "alike beyond MaxRatio": make([]byte, 5<<20), "nearly alike": append(make([]byte, 1<<17), noise[:3000]...),
 	}
 }
 
@@ -111,7 +111,7 @@ func TestDeflate_Sizes(t *testing.T) {
 	all := samples()
 	for name, want := range map[string]struct{ most, flags int }{
 		"noise": {200000 + bloscHeader, bloscStored | bloscShuffle}, "numbers": {240000 / 20, bloscWhole | bloscShuffle}, "words": {60000, bloscWhole},
-		"alike": {400, bloscWhole}, "alike beyond MaxRatio": {1<<20 + bloscHeader, bloscStored | bloscShuffle}, "half noise": {212000, bloscWhole},
+		"alike": {400, bloscWhole}, "alike beyond MaxRatio": {5<<20 + bloscHeader, bloscStored | bloscShuffle}, "half noise": {212000, bloscWhole},
 	} {
 		chunk := deflate(append(make([]byte, bloscHeader), all[name]...), 0)
 		if len(chunk) > want.most || int(chunk[2]) != want.flags {

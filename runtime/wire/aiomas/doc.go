@@ -70,7 +70,7 @@ const (
 	// DefaultMaxIDBytes bounds an encoded message id, which a server repeats.
 	DefaultMaxIDBytes = 256
 	// DefaultMaxRatio bounds how many bytes one received byte of MsgPackBlosc may
-	// inflate to, above the 64 KiB that are always allowed. Bytes that are all
+	// inflate to, above the 4 MiB that are always allowed. Bytes that are all
 	// alike inflate to some 250 times their size.
 	DefaultMaxRatio = 100
 )

@@ -148,7 +148,7 @@ func outcome(f wire.Format, m wire.Message) ([]byte, error) {
 
 // list and dict build values of either codec.
 func list(f wire.Format, items ...[]byte) []byte {
-	if f.Codec == wire.MsgPack {
+	if f.Codec != wire.JSON {
 		out := wire.AppendMsgPackArray(nil, len(items))
 		for _, item := range items {
 			out = append(out, item...)
@@ -166,7 +166,7 @@ func list(f wire.Format, items ...[]byte) []byte {
 }
 
 func dict(f wire.Format, keysAndValues ...[]byte) []byte {
-	if f.Codec == wire.MsgPack {
+	if f.Codec != wire.JSON {
 		out := wire.AppendMsgPackMap(nil, len(keysAndValues)/2)
 		for _, item := range keysAndValues {
 			out = append(out, item...)

@@ -1,7 +1,7 @@
 """The real aiomas as a peer of the Go tests beside this file.
 
-    peer.py server JSON|MsgPack tcp|unix ADDRESS     serves until stdin ends; prints {"ready": port or path}
-    peer.py client JSON|MsgPack tcp|unix ADDRESS     connects, prints {"ready": ...}, then answers one JSON command per line
+    peer.py server JSON|MsgPack|MsgPackBlosc tcp|unix ADDRESS     serves until stdin ends; prints {"ready": port or path}
+    peer.py client JSON|MsgPack|MsgPackBlosc tcp|unix ADDRESS     connects, prints {"ready": ...}, then answers one JSON command per line
 
 Commands of the client: {"op": "call"|"start", "path": "a/b", "args": [...], "kwargs": {...}}, {"op":
 "finish"|"cancel"} for the started call,

@@ -58,7 +58,7 @@ func (w way) free(t testing.TB) string {
 }
 
 func eachWay(t *testing.T, f func(*testing.T, way)) {
-	for _, codec := range []wire.Codec{wire.JSON, wire.MsgPack} {
+	for _, codec := range []wire.Codec{wire.JSON, wire.MsgPack, wire.MsgPackBlosc} {
 		for _, network := range []string{"tcp", "unix"} {
 			w := way{codec, network}
 			t.Run(w.String(), func(t *testing.T) { f(t, w) })
@@ -69,8 +69,14 @@ func eachWay(t *testing.T, f func(*testing.T, way)) {
 // start runs peer.py and waits until it is ready.
 func start(t testing.TB, mode string, w way, address string) (*peer, answer) {
 	t.Helper()
+	return startScript(t, "peer.py", mode, w.codec.String(), w.network, address)
+}
+
+// startScript runs a script of this folder and waits until it is ready.
+func startScript(t testing.TB, script string, args ...string) (*peer, answer) {
+	t.Helper()
 	p := &peer{t: t, lines: make(chan []byte, 64), waited: make(chan struct{})}
-	p.cmd = exec.Command(interpreter(t), "peer.py", mode, w.codec.String(), w.network, address)
+	p.cmd = exec.Command(interpreter(t), append([]string{script}, args...)...)
 	p.cmd.Stderr = &p.stderr
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -95,12 +101,12 @@ func start(t testing.TB, mode string, w way, address string) (*peer, answer) {
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
-			t.Logf("%s peer wrote:\n%s", mode, p.stderr.String())
+			t.Logf("%s %v wrote:\n%s", script, args, p.stderr.String())
 		}
 	})
 	a := p.next(startTime)
 	if a.Ready == nil {
-		t.Fatalf("%s peer is not ready: %+v", mode, a)
+		t.Fatalf("%s %v is not ready: %+v", script, args, a)
 	}
 	return p, a
 }
