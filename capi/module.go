@@ -26,6 +26,7 @@ type moduleObject struct {
 	shutdown   C.aimrt_rpc_module_shutdown_fn
 	userData   C.uintptr_t
 	free       C.aimrt_rpc_free_fn
+	loaded     *pkgModule // the module of a Pkg file behind it, nil for others
 }
 
 // findModule gives the object of a module handle.

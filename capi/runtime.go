@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"aimrtrpc/capi/internal/handle"
@@ -86,6 +87,7 @@ func createRuntime(o *C.aimrt_rpc_runtime_options_t) (*runtimeObject, error) {
 	options := core.Options{
 		ConfigPath: text(&o.config_path), ConfigText: text(&o.config_text), Overrides: texts(o.overrides, o.override_count),
 		Executors: factory{r}, Sink: planSink{r}, LogFD: int(o.log_fd), Version: version(),
+		Packages: packages{r}, PackageSearch: searchPath(text(&o.plugin_search_path)),
 	}
 	if r.sink != nil {
 		options.Log = r.sink
@@ -104,6 +106,14 @@ func createRuntime(o *C.aimrt_rpc_runtime_options_t) (*runtimeObject, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// searchPath splits folders as PATH does.
+func searchPath(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, ":")
 }
 
 //export aimrtgo_runtime_initialize
@@ -317,7 +327,9 @@ func (r *runtimeObject) free() {
 	for _, t := range slices.Backward(r.executors) {
 		C.front_executor_withdraw(C.aimrt_rpc_executor_t(t.handle)) // the memory goes with the last user
 	}
+	openCalls := C.front_runtime_open_calls(r.front) != 0
 	C.front_runtime_free(r.front)
+	r.destroyLoaded(openCalls)
 	if r.sink != nil {
 		r.sink.release()
 	}

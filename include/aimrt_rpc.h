@@ -290,7 +290,7 @@ typedef struct aimrt_rpc_runtime_options_t {
   aimrt_rpc_str_t config_text;              /* YAML text, used when config_path is empty */
   const aimrt_rpc_str_t *overrides;         /* "aimrt.log.core_lvl=Warn": path = YAML scalar, applied last */
   size_t override_count;
-  aimrt_rpc_str_t plugin_search_path;       /* reserved for Pkg files, may be empty */
+  aimrt_rpc_str_t plugin_search_path;       /* folders for relative paths of Pkg files, as in PATH; may be empty */
   aimrt_rpc_log_fn log;                     /* NULL = log backends of the configuration */
   void *log_user_data;
   aimrt_rpc_free_fn log_user_data_free;

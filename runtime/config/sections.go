@@ -130,8 +130,9 @@ type Modules struct {
 // Package is one entry of aimrt.module.pkgs.
 type Package struct {
 	Path           string   `cfg:"path,required"`
-	EnableModules  []string `cfg:"enable_modules"`  // when given, only these are created
-	DisableModules []string `cfg:"disable_modules"` // not created; ignored when EnableModules is given
+	EnableModules  []string `cfg:"enable_modules"`            // when given, only these are created
+	DisableModules []string `cfg:"disable_modules"`           // not created; ignored when EnableModules is given
+	DeepBind       *bool    `cfg:"dlopen_deepbind,omitempty"` // ours: the file prefers its own symbols; nil = no
 	Self           Node     `cfg:",self"`
 }
 

@@ -128,6 +128,9 @@ func (r *Runtime) prepare() error {
 	if err := r.checkFilters(&c.RPC); err != nil {
 		return fail(Config, err)
 	}
+	if err := r.loadPackages(c); err != nil {
+		return err
+	}
 	for _, m := range r.allModules() {
 		if err := m.configure(c); err != nil {
 			return err
@@ -147,6 +150,7 @@ func (r *Runtime) load() (*config.Config, error) {
 
 // discard takes back what prepare has made.
 func (r *Runtime) discard() {
+	r.unloadPackages()
 	r.closeBackends(context.Background())
 	for _, e := range r.options.HostExecutors {
 		r.executors.Remove(e) // they stay the host's: Initialize may be tried again

@@ -30,6 +30,10 @@ type Options struct {
 	Executors executor.Factory
 	// HostExecutors are loops of the host, found by name like configured ones.
 	HostExecutors []executor.Executor
+	// Packages opens the Pkg files of the configuration; without it a configuration that names some is refused.
+	Packages PackageHost
+	// PackageSearch are folders for relative paths of Pkg files.
+	PackageSearch []string
 	// Sink learns what it may carry out itself; nil for pure Go programs.
 	Sink PlanSink
 	// Backends are further backend types by name, besides the built in ones.

@@ -42,16 +42,17 @@ type Runtime struct {
 	modules  []*Module
 	byModule map[string]*Module
 
-	executors  *executor.Table
-	parameters parameter.Manager
-	backends   []runningBackend
-	filters    *filter.Table
-	clients    registry.Table[*Client]
-	services   registry.Table[*Service]
-	counters   registry.Counters
-	passed     []string
-	initOrder  []*Module // modules whose Initialize succeeded
-	started    []*Module // modules whose Start succeeded
+	executors    *executor.Table
+	parameters   parameter.Manager
+	backends     []runningBackend
+	filters      *filter.Table
+	clients      registry.Table[*Client]
+	services     registry.Table[*Service]
+	counters     registry.Counters
+	passed       []string
+	initOrder    []*Module // modules whose Initialize succeeded
+	fromPackages []*Module // modules of Pkg files
+	started      []*Module // modules whose Start succeeded
 }
 
 // New makes a runtime. It reads no file yet.

@@ -31,6 +31,14 @@ build: ## build the library into build/lib
 	@LIBRARY_PATH="$(CURDIR)/capi" CGO_ENABLED=1 CGO_CFLAGS="$(LIB_CFLAGS)" $(GO) build -trimpath -buildmode=c-shared \
 	  -ldflags "-s -w -extldflags '$(LIB_LINK)'" -o $(OBJ_DIR)/libaimrt_rpc.so ./capi
 	$(call install_library,$(OBJ_DIR)/libaimrt_rpc.so,$(LIB_DIR))
+	@$(MAKE) --no-print-directory $(MAIN)
+
+# Finds the library beside itself, in the tree and after an installation.
+MAIN := $(BUILD)/bin/aimrt_main
+$(MAIN): cmd/aimrt_main/main.c include/aimrt_rpc.h
+	@mkdir -p $(@D)
+	@$(CC) -std=c11 -D_GNU_SOURCE -O2 -fPIE -pie -Wall -Wextra -Wpedantic -Werror -Iinclude $< -o $@.new \
+	  -L$(LIB_DIR) -laimrt_rpc '-Wl,-rpath,$$ORIGIN/../lib:$$ORIGIN/../lib64' && mv $@.new $@
 
 build-asan: ## build the library with AddressSanitizer into build/asan/lib
 	@mkdir -p $(OBJ_DIR)/asan
@@ -46,4 +54,4 @@ abi-test: build ## check the binary contract: header, layouts, exports, hostile 
 	@$(PYTHON) tests/abi/run.py
 
 abi-test-asan: build-asan ## the same with AddressSanitizer in library and tests
-	@AIMRT_RPC_BUILD=$(BUILD)/asan AIMRT_RPC_TEST_FLAGS=-fsanitize=address $(PYTHON) tests/abi/run.py hostile sizes echo engine life forked
+	@AIMRT_RPC_BUILD=$(BUILD)/asan AIMRT_RPC_TEST_FLAGS=-fsanitize=address $(PYTHON) tests/abi/run.py hostile sizes echo engine hosted life forked
