@@ -197,6 +197,11 @@ def test_engine() -> None:
     run(build("engine", [str(HERE / "engine.c")]))
 
 
+def test_hosted() -> None:
+    """Connections whose bytes the host moves."""
+    run(world_program("hosted"))
+
+
 def test_life() -> None:
     """Who runs the shutdown, queues, executors, log, reload, limits."""
     run(world_program("life"))

@@ -55,8 +55,10 @@ static int make_stale(world *w) {
       !went_well(aimrt_rpc_runtime_create(NULL, &w->stale[AIMRT_RPC_KIND_RUNTIME], &error), error, "second runtime") ||
       !went_well(aimrt_rpc_executor_post_after(w->live[AIMRT_RPC_KIND_EXECUTOR], UINT64_C(3600000000000), nothing, NULL, NULL,
                                                &w->stale[AIMRT_RPC_KIND_TIMER], &error),
-                 error, "timer"))
+                 error, "timer") ||
+      !went_well(aimrt_rpc_connection_create_hosted(NULL, &w->stale[AIMRT_RPC_KIND_CONNECTION], &error), error, "second connection"))
     return 0;
+  aimrt_rpc_connection_release(w->stale[AIMRT_RPC_KIND_CONNECTION]);
   (void)aimrt_rpc_runtime_initialize(0, &w->stale[AIMRT_RPC_KIND_ERROR]);
   aimrt_rpc_module_options_t module = AIMRT_RPC_MODULE_OPTIONS_INIT;
   module.name = str("gone");
@@ -99,7 +101,8 @@ int world_make(world *w) {
       !went_well(aimrt_rpc_call_start(hold_method, &call, &w->live[AIMRT_RPC_KIND_CALL], &error), error, "held call") ||
       !went_well(aimrt_rpc_executor_post_after(w->live[AIMRT_RPC_KIND_EXECUTOR], UINT64_C(3600000000000), nothing, NULL, NULL,
                                                &w->live[AIMRT_RPC_KIND_TIMER], &error),
-                 error, "timer"))
+                 error, "timer") ||
+      !went_well(aimrt_rpc_connection_create_hosted(NULL, &w->live[AIMRT_RPC_KIND_CONNECTION], &error), error, "connection"))
     return 0;
   (void)aimrt_rpc_runtime_initialize(0, &w->live[AIMRT_RPC_KIND_ERROR]);
   return make_stale(w);
@@ -113,5 +116,6 @@ void world_end(world *w) {
   (void)aimrt_rpc_timer_cancel(w->live[AIMRT_RPC_KIND_TIMER], NULL);
   aimrt_rpc_timer_release(w->live[AIMRT_RPC_KIND_TIMER]);
   aimrt_rpc_error_free(w->live[AIMRT_RPC_KIND_ERROR]);
+  aimrt_rpc_connection_release(w->live[AIMRT_RPC_KIND_CONNECTION]);
   aimrt_rpc_runtime_release(w->live[AIMRT_RPC_KIND_RUNTIME]);
 }
