@@ -27,7 +27,7 @@ var Rules = []Rule{
 	{"runtime/config", nil, "YAML, not the model"},
 
 	{"runtime/filter", []string{"runtime/rpc", "runtime/config", "runtime/telemetry"}, "filters also measure"},
-	{"runtime/value", []string{"runtime/rpc", "runtime/config", "runtime/schema"}, "values by descriptor"},
+	{"runtime/value", []string{"runtime/rpc", "runtime/config", "runtime/schema", "runtime/wire/aiomas"}, "values by descriptor; the one reader of JSON and MsgPack is aiomas'"},
 	{"runtime/registry", domain, "level 2"},
 	{"runtime/executor", domain, "level 2"},
 	{"runtime/discovery/...", append([]string{"runtime/discovery"}, domain...), "level 2"},

@@ -127,7 +127,7 @@ func (f Format) DecodeCall(m Message) (Call, error) {
 		return Call{}, fmt.Errorf("%w: content is an array of %d, expected [path, args, kwargs]", ErrNotCall, m.callCount)
 	}
 	raw := m.call[0].of(m.Content)
-	path, exact, ok := f.text(raw)
+	path, exact, ok := f.RawText(raw)
 	switch {
 	case !ok:
 		return Call{}, fmt.Errorf("%w: path is %s, expected a string", ErrNotCall, article(f.ShapeOf(raw)))

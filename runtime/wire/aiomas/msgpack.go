@@ -70,6 +70,15 @@ func (f Format) msgHead(data []byte, i int) (msgHeader, error) {
 	return msgHeader{lead.shape, i + 1 + width, int(size)}, nil
 }
 
+// MsgPackHead reads the header of the value that begins at i: its shape, where
+// its body begins, and its size, which is the bytes of a scalar, string, bytes
+// or ext, the elements of an array, the entries of a map. The size is not
+// compared with what is there: that is what Check is for.
+func MsgPackHead(data []byte, i int) (shape Shape, body, size int, err error) {
+	h, err := Format{Codec: MsgPack}.msgHead(data, i)
+	return h.shape, h.body, h.size, err
+}
+
 // msgValue is the end of the value that begins at i. depth counts the
 // containers around it. A count is compared with the bytes left before anything
 // is done with it, so a bomb costs nothing.
@@ -222,6 +231,9 @@ func appendMsgPackString[T string | []byte](dst []byte, s T) []byte {
 	}
 	return append(dst, s...)
 }
+
+// AppendMsgPackText writes a text that is known to be UTF-8.
+func AppendMsgPackText(dst, text []byte) []byte { return appendMsgPackString(dst, text) }
 
 // AppendMsgPackBytes writes bytes, which JSON has no form for.
 func AppendMsgPackBytes(dst, b []byte) []byte {

@@ -131,13 +131,13 @@ func (f Format) shape(raw []byte) Shape {
 // Text decodes a checked string value; ok is false for any other shape. JSON
 // escapes that are half of a surrogate pair become U+FFFD.
 func (f Format) Text(raw []byte) (text string, ok bool) {
-	b, _, ok := f.text(raw)
+	b, _, ok := f.RawText(raw)
 	return string(b), ok
 }
 
-// text decodes a string; exact is false when a lone surrogate was replaced. The
-// result is part of raw when nothing had to be unescaped.
-func (f Format) text(raw []byte) (text []byte, exact, ok bool) {
+// RawText is Text as bytes, part of raw when nothing had to be unescaped. exact
+// is false when half of a surrogate pair was replaced.
+func (f Format) RawText(raw []byte) (text []byte, exact, ok bool) {
 	if f.ShapeOf(raw) != String {
 		return nil, false, false
 	}
