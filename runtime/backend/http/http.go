@@ -19,6 +19,7 @@ import (
 
 	"aimrtrpc/internal/guard"
 	"aimrtrpc/runtime/backend"
+	"aimrtrpc/runtime/dialect/aimrt"
 	"aimrtrpc/runtime/transport/httpx"
 	"aimrtrpc/runtime/transport/port"
 )
@@ -45,7 +46,7 @@ type Backend struct {
 	client  *httpx.Client
 	server  *httpx.Server
 	methods sync.Map // *rpc.Method -> *clientMethod
-	table   atomic.Pointer[dispatcher]
+	table   atomic.Pointer[aimrt.Paths[*service]]
 	running atomic.Bool
 	sent    atomic.Int64 // calls of ours that wait for an answer
 	served  atomic.Int64 // calls of others that are being served
@@ -77,7 +78,7 @@ func New(env backend.Environment) (backend.Backend, error) {
 		return nil, err
 	}
 	b.server = server
-	b.table.Store(newDispatcher(nil))
+	b.table.Store(tableOf(nil))
 	return b, nil
 }
 
@@ -95,7 +96,7 @@ func (b *Backend) Start(context.Context) error {
 	if b.closed || b.started {
 		return errors.New("the http backend can be started only once")
 	}
-	b.table.Store(newDispatcher(b.services))
+	b.table.Store(tableOf(b.services))
 	if b.listen != nil {
 		address := net.JoinHostPort(b.listen.IP, strconv.Itoa(int(b.listen.Port)))
 		p, err := port.Listen(port.Config{

@@ -5,10 +5,27 @@ import (
 	"strconv"
 	"time"
 
+	"aimrtrpc/runtime/dialect/aimrt"
 	"aimrtrpc/runtime/rpc"
 	"aimrtrpc/runtime/transport/httpx"
 	"aimrtrpc/runtime/wire/aimrthttp"
 )
+
+// service is one registered function with its path.
+type service struct {
+	path   string
+	method *rpc.Method
+	serve  rpc.Handler
+}
+
+// tableOf is what finds the services by their paths.
+func tableOf(services []*service) *aimrt.Paths[*service] {
+	table := &aimrt.Paths[*service]{}
+	for _, s := range services {
+		table.Add(s.path, s)
+	}
+	return table
+}
 
 // RegisterService makes a function reachable at its path.
 func (b *Backend) RegisterService(m *rpc.Method, serve rpc.Handler) error {
@@ -18,13 +35,13 @@ func (b *Backend) RegisterService(m *rpc.Method, serve rpc.Handler) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s, err := newService(len(b.services), m, serve)
+	path, err := aimrthttp.FuncPath(m.Name())
 	if err != nil {
 		return err
 	}
-	b.services = append(b.services, s)
+	b.services = append(b.services, &service{path: path, method: m, serve: serve})
 	if b.started {
-		b.table.Store(newDispatcher(b.services))
+		b.table.Store(tableOf(b.services))
 	}
 	return nil
 }
@@ -60,8 +77,8 @@ func (b *Backend) serve(x *httpx.Exchange) {
 		fail(x, failure)
 		return
 	}
-	s := b.table.Load().find(path)
-	if s == nil {
+	s, ok := b.table.Load().FindBytes(path)
+	if !ok {
 		fail(x, aimrthttp.NotFound(path))
 		return
 	}
