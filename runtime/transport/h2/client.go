@@ -45,6 +45,18 @@ type Response struct {
 	Status            int
 	Headers, Trailers []Field
 	Body              []byte
+
+	taken bool
+}
+
+// TakeBody gives the body to the caller, who may keep it after the done
+// function. It comes at most once and belongs inside done.
+func (r *Response) TakeBody() []byte {
+	if cap(r.Body) > 2*len(r.Body) && len(r.Body) <= keptBodyBytes { // a small message must not hold a large buffer
+		return append(make([]byte, 0, len(r.Body)), r.Body...)
+	}
+	r.taken = true
+	return r.Body
 }
 
 // ResponseReceiver takes the response of a stream. Head comes first, once,

@@ -86,6 +86,20 @@ func (x *Exchange) Collect(maxBody int, done func(x *Exchange, body []byte, err 
 	c.mu.Unlock()
 }
 
+// TakeBody gives the body that Collect handed over to the caller, who may keep
+// it beyond the exchange. It comes at most once and belongs inside done.
+func (x *Exchange) TakeBody() []byte {
+	c := x.conn.Load()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	body := x.whole
+	if cap(body) > 2*len(body) && len(body) <= keptBodyBytes { // a small message must not hold a large buffer
+		return append(make([]byte, 0, len(body)), body...)
+	}
+	x.whole = nil
+	return body
+}
+
 // Receive gives the body to r as it comes. It belongs inside the handler.
 func (x *Exchange) Receive(r Receiver) {
 	c := x.conn.Load()

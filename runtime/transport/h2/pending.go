@@ -73,7 +73,9 @@ func (p *Pending) finish(err error) {
 	default:
 		p.response.Body, p.response.Trailers = p.whole, p.trailers
 		protect("h2 done callback", func() { p.done(&p.response, nil) })
-		putBody(p.whole)
+		if !p.response.taken {
+			putBody(p.whole)
+		}
 		p.whole = nil
 	}
 }
