@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
-"""Runs every Go fuzz target of the project for FUZZTIME each (default 30s), one after the other."""
+"""Runs the Go fuzz targets of the project for FUZZTIME each (default 30s), one per processor at a time.
+
+Without arguments all targets, otherwise those of the folders that are named.
+"""
 
 import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Iterator, Tuple
+from typing import Iterator, List, Tuple
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,22 +23,36 @@ def targets() -> Iterator[Tuple[str, str]]:
             yield str(Path(file).parent), name
 
 
-def main() -> int:
-    """Runs them and counts."""
+def run(target: Tuple[str, str]) -> bool:
+    """Runs one target and shows what it printed when it failed."""
+    package, name = target
     duration = os.environ.get("FUZZTIME", "30s")
-    passed = failed = 0
-    for package, name in targets():
-        print(f"{package} {name} for {duration}", flush=True)
-        command = ["go", "test", f"./{package}", "-run", "^$", "-fuzz", f"^{name}$", "-fuzztime", duration, "-fuzzminimizetime", "20x"]
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        if done.returncode == 0:
-            passed += 1
-        else:
-            failed += 1
-            print(done.stdout)
-    print(f"fuzz: {passed} passed, {failed} failed")
-    return 1 if failed else 0
+    print(f"{package} {name} for {duration}", flush=True)
+    limits = ["-fuzztime", duration, "-fuzzminimizetime", "20x", "-parallel", "1"]
+    done = subprocess.run(
+        ["go", "test", f"./{package}", "-run", "^$", "-fuzz", f"^{name}$", *limits],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode != 0:
+        print(done.stdout)
+    return done.returncode == 0
+
+
+def main(packages: List[str]) -> int:
+    """Runs them and counts."""
+    chosen = [t for t in targets() if not packages or t[0] in packages]
+    without = set(packages) - {t[0] for t in chosen}
+    if without:
+        print(f"no fuzz target in {', '.join(sorted(without))}; there are some in {', '.join(sorted({t[0] for t in targets()}))}")
+        return 2
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        results = list(pool.map(run, chosen))
+    print(f"fuzz: {results.count(True)} passed, {results.count(False)} failed")
+    return 0 if all(results) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -22,7 +22,7 @@ conformance: ## cross-language suites, all combinations
 soak: ## leaks, kill -9 peers, signal storms, fork, for minutes
 	@$(PYTHON) tools/steps.py soak
 
-fuzz: ## every fuzz target for FUZZTIME each (default 30s)
+fuzz: ## every fuzz target for FUZZTIME each (default 30s), one per processor
 	@$(PYTHON) tools/steps.py fuzz
 
 bench: ## measure beside peers and floors, write build/bench/results.json
