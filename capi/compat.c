@@ -190,9 +190,8 @@ static uint64_t executor_now(void *impl) {
 
 static void explain_refusal(const compat_executor *executor, aimrt_rpc_result_t result) {
   const char *why = aimrt_rpc_result_string(result);
-  if (result == AIMRT_RPC_RESULT_LIMIT) return; /* the executor itself has warned, as often as it is configured to */
+  if (result == AIMRT_RPC_RESULT_LIMIT || result == AIMRT_RPC_RESULT_UNSUPPORTED) return; /* the executor itself tells */
   if (result == AIMRT_RPC_RESULT_INVALID_STATE || result == AIMRT_RPC_RESULT_INVALID_HANDLE) why = "it has shut down";
-  if (result == AIMRT_RPC_RESULT_UNSUPPORTED) why = "its type has no timers";
   compat_log(executor->module, AIMRT_RPC_LOG_LEVEL_ERROR, "Executor '%.*s' of type %.*s does not run a task: %s.",
              (int)executor->name.size, executor->name.data, (int)executor->type.size, executor->type.data, why);
 }

@@ -39,13 +39,13 @@ typedef struct flag {
 } flag;
 
 static const flag flags[] = {
-    {"cfg_file_path", NULL, &cfg_file_path, NULL, "configuration file (YAML)"},
+    {"cfg_file_path", NULL, &cfg_file_path, NULL, "configuration file (YAML); none = a runtime with nothing in it"},
     {"dump_cfg_file", &dump_cfg_file, NULL, NULL, "write the configuration in force to a file after the initialization"},
-    {"dump_cfg_file_path", NULL, &dump_cfg_file_path, NULL, "that file"},
+    {"dump_cfg_file_path", NULL, &dump_cfg_file_path, NULL, "that file (default ./dump_cfg.yaml)"},
     {"dump_init_report", &dump_init_report, NULL, NULL, "write the initialization report to a file"},
-    {"dump_init_report_path", NULL, &dump_init_report_path, NULL, "that file"},
-    {"register_signal", &register_signal, NULL, NULL, "shut down on SIGINT and SIGTERM"},
-    {"running_duration", NULL, NULL, &running_duration, "seconds to run, 0 = until the shutdown"},
+    {"dump_init_report_path", NULL, &dump_init_report_path, NULL, "that file (default ./init_report.txt)"},
+    {"register_signal", &register_signal, NULL, NULL, "shut down on SIGINT and SIGTERM (default true)"},
+    {"running_duration", NULL, NULL, &running_duration, "seconds to run; 0, the default, = until the shutdown"},
     {"version", &version, NULL, NULL, "print the version"},
     {"v", &version, NULL, NULL, "the same"},
     {"help", &help, NULL, NULL, "print this text"},
@@ -58,11 +58,7 @@ static void print_usage(void) {
   for (size_t i = 0; i < FLAG_COUNT; i++) {
     const flag *f = &flags[i];
     const char *kind = f->truth != NULL ? "bool" : f->text != NULL ? "string" : "int32";
-    printf("  --%-22s %-6s %s", f->name, kind, f->meaning);
-    if (f->text != NULL) printf(" (default \"%s\")", *f->text);
-    if (f->number != NULL) printf(" (default %" PRId32 ")", *f->number);
-    if (f->truth != NULL && *f->truth) printf(" (default true)");
-    printf("\n");
+    printf("  --%-22s %-6s %s\n", f->name, kind, f->meaning);
   }
 }
 
