@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Builds the wheel: library, packages, header, programs; no compiler is needed to install it.
+"""Builds the wheel: library, packages, header, programs; no compiler is needed to install it. Beside it, the shims.
 
 With the zig C compiler (the `ziglang` package of build/venv) the library needs only glibc 2.17 and the wheel is tagged
 manylinux_2_17; ``--system-cc`` takes the C compiler of this machine instead and tags the wheel with this machine's glibc. The files are
@@ -14,6 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Dict, List
+
+import shims
 
 ROOT = Path(__file__).resolve().parent.parent
 STAGE = ROOT / "build" / "wheel-stage"
@@ -110,6 +112,8 @@ def main() -> None:
     )
     wheel = next(out.glob("*.whl"))
     print(f"wheel: {wheel.relative_to(ROOT)}, {wheel.stat().st_size / 1e6:.1f} MB", flush=True)
+    for shim in shims.build(ROOT / "build/venv/bin/python", out / "shims"):
+        print(f"wheel: {shim.relative_to(ROOT)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,17 @@ HUGE_INT = 2**70
 ALL = {}
 
 
+DYING = {}
+
+
 def case(function):
     ALL[function.__name__] = function
+    return function
+
+
+def dying(function):
+    """A case whose process is killed while it runs; only test_lost.py names it."""
+    DYING[function.__name__] = function
     return function
 
 
@@ -101,7 +110,7 @@ class Context:
 
 
 async def raises(kind, text, awaitable_or_call):
-    """Expects an exception of exactly this class (or one of these); a text, when given, is compared with its message. Gives the exception."""
+    """Expects an exception of exactly this class (or one of these); its text, when one is given. Gives the exception."""
     try:
         result = awaitable_or_call() if callable(awaitable_or_call) else awaitable_or_call
         if asyncio.isfuture(result) or asyncio.iscoroutine(result):
@@ -686,3 +695,13 @@ async def wrong_codec(c):
     other = c.aiomas.MsgPack if c.json else c.aiomas.JSON
     client = await c.connect(codec=other)
     await raises(ConnectionResetError, None, client.remote.give_back(1))
+
+
+@dying
+async def dies_in_mid_call(c):
+    """The server calls this client, and waits for an answer that never comes."""
+    own = c.make_client_service()
+    client = await c.connect(own)
+    call = client.remote.watch(own, "watch")
+    print('{"about": "to die"}', flush=True)
+    await call

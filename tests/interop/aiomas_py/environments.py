@@ -77,14 +77,15 @@ def ours_python():
     return made(BUILD / "venv-aiomas-ours", digest, ("-c", str(REQUIREMENTS), str(wheel), f"{shim}[mp]"))
 
 
-def command(package):
-    """Gives the interpreter of a package and the environment variables it runs with."""
+def command(package, shim=False):
+    """Gives the interpreter of a package and the environment variables it runs with; ``shim``: the name aiomas is ours."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     if package == REAL:
         return str(real_python()), environment
     if os.environ.get("AIMRT_RPC_TREE"):  # a developer's shortcut: the package of this tree and the library just built, no wheel
         library = next((BUILD / "lib").glob("libaimrt_rpc.so.1"))
-        environment.update(PYTHONPATH=str(ROOT / "bindings/python/src"), AIMRT_RPC_LIBRARY=str(library))
+        path = f"{ROOT / 'bindings/python/src'}{f':{BUILD}/shims/aiomas' if shim else ''}"
+        environment.update(PYTHONPATH=path, AIMRT_RPC_LIBRARY=str(library))
         return str(real_python()), environment
     return str(ours_python()), environment
 
@@ -95,7 +96,7 @@ def sources(folder):
     with locked(folder.with_suffix(".lock")):
         if not (root / "README.rst").exists():
             folder.mkdir(parents=True, exist_ok=True)
-            pip = [str(real_python()), "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
             for attempt in range(INSTALL_ATTEMPTS):
                 try:
                     run(*pip, "--no-deps", "--no-binary", ":all:", "--no-build-isolation", "-d", str(folder), f"aiomas=={RELEASE}")

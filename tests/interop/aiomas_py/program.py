@@ -17,8 +17,8 @@ END_LIMIT_S = 60
 class Program:
     """A running script of this folder that prints one JSON object per line. One that does not start fails the test."""
 
-    def __init__(self, package, script, *args, variables=None):
-        python, environment = environments.command(package)
+    def __init__(self, package, script, *args, variables=None, shim=False, cwd=None):
+        python, environment = environments.command(package, shim)
         self.name = " ".join([package, script, *map(str, args)])
         self.process = subprocess.Popen(
             [python, "-B", str(HERE / script), *map(str, args)],
@@ -27,6 +27,7 @@ class Program:
             stderr=subprocess.PIPE,
             text=True,
             env={**environment, **(variables or {})},
+            cwd=cwd,
         )
         self.lines = queue.Queue()
         self.errors = []

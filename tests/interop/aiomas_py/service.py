@@ -263,6 +263,12 @@ def make(aiomas):
             return list(self.resets)
 
         @expose
+        def saw_the_end(self):
+            """Whether a watched call and its connection both ended as lost."""
+            ends = [record[:2] for record in self.resets]
+            return ["watch", "ConnectionResetError"] in ends and ["reset", "ConnectionResetError"] in ends
+
+        @expose
         def connections(self):
             return len(self.clients)
 
