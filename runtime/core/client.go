@@ -28,14 +28,15 @@ type ClientOptions struct {
 
 // Client is a method that one module calls. It may be used from any goroutine.
 type Client struct {
-	runtime *Runtime
-	method  *rpc.Method
-	tag     any
-	counter *atomic.Uint64
-	counts  codeCounts
-	route   atomic.Pointer[clientRoute]
-	plan    atomic.Pointer[Plan]
-	ended   func(*rpc.Call) // made once, so that a call does not allocate it
+	runtime    *Runtime
+	method     *rpc.Method
+	tag        any
+	counter    *atomic.Uint64
+	counts     codeCounts
+	route      atomic.Pointer[clientRoute]
+	plan       atomic.Pointer[Plan]
+	connection *Connection     // nil: the rules say where calls go
+	ended      func(*rpc.Call) // made once, so that a call does not allocate it
 }
 
 // clientRoute is what the rules give one client method.

@@ -269,6 +269,7 @@ func (r *Runtime) shutdown(ctx context.Context) {
 	for _, b := range r.backends {
 		b.backend.Stop()
 	}
+	r.stopLinks()
 	if !r.waitIdle(ctx) {
 		clients, served := r.calls.counts()
 		r.log.Warn("calls are cancelled by the shutdown", "client_calls", clients, "served_calls", served)
@@ -280,6 +281,7 @@ func (r *Runtime) shutdown(ctx context.Context) {
 	if carries {
 		sink.CancelCalls()
 	}
+	r.closeLinks()
 	r.closeBackends(context.WithoutCancel(ctx))
 	r.executors.Close()
 	r.log.Info("AimRT shutdown completed.")

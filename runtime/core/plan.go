@@ -3,6 +3,7 @@ package core
 import (
 	"time"
 
+	"aimrtrpc/runtime/backend/aiomas"
 	"aimrtrpc/runtime/dialect/aimrt"
 	"aimrtrpc/runtime/rpc"
 )
@@ -68,6 +69,9 @@ func (r *Runtime) plan(c *Client) Plan {
 	if !r.calls.accepting() {
 		return Plan{Kind: Refuse, Code: rpc.CodeCliNotReady, Text: r.notReadyText()}
 	}
+	if c.connection != nil {
+		return Plan{Kind: Engine, Backend: aiomas.Name}
+	}
 	route := c.route.Load()
 	if len(route.backends) == 0 {
 		return Plan{Kind: Refuse, Code: rpc.CodeCliNoBackendToHandle, Text: noBackendText(c.method.Name(), route)}
@@ -101,7 +105,7 @@ func (r *Runtime) plan(c *Client) Plan {
 
 // publish tells the sink the plan of every client method.
 func (r *Runtime) publish() {
-	for _, c := range r.clients.All() {
+	for _, c := range append(r.clients.All(), r.linkClients()...) {
 		r.publishOne(c)
 	}
 }

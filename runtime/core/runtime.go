@@ -45,6 +45,7 @@ type Runtime struct {
 	executors    *executor.Table
 	parameters   parameter.Manager
 	backends     []runningBackend
+	links        links
 	filters      *filter.Table
 	clients      registry.Table[*Client]
 	services     registry.Table[*Service]

@@ -27,6 +27,8 @@ type Call struct {
 	Backend string
 	// Peer is who is at the other end, as far as known. A client backend sets it with SetPeer.
 	Peer Peer
+	// Conn is the link an incoming call came over, for calls back; nil when the backend has no lasting links.
+	Conn Conn
 	// From is the calling module, for calls inside the process.
 	From Owner
 	// Stream carries further messages; nil for unary methods.
