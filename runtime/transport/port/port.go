@@ -1,7 +1,8 @@
 // Package port owns a listening socket: it accepts, counts, limits and hands
 // connections on. It knows no protocol; the server that is given a connection
 // reads from it. Backends import it. A wrap hook turns a raw connection into
-// another one (TLS) before it is handed on.
+// another one (TLS) before it is handed on. Servers of different protocols may
+// share one socket (Share): the first bytes of a connection tell whose it is.
 package port
 
 import (
@@ -126,6 +127,13 @@ func (p *Port) Refused() uint64 {
 	return p.refused
 }
 
+// allow lets n more connections in.
+func (p *Port) allow(n int) {
+	p.mu.Lock()
+	p.cfg.MaxConns += n
+	p.mu.Unlock()
+}
+
 // StopAccepting closes the socket and leaves open connections alone. It
 // returns when the accept loop has ended. Calling it again is a no-op.
 func (p *Port) StopAccepting() {
@@ -188,11 +196,11 @@ func (p *Port) admit(conn net.Conn) {
 	p.mu.Lock()
 	if p.closed || len(p.conns) >= p.cfg.MaxConns {
 		p.refused++
-		first := p.refused == 1
+		first, most := p.refused == 1, p.cfg.MaxConns
 		p.mu.Unlock()
 		conn.Close()
 		if first {
-			p.log.Warn("port full, connection closed", "address", p.Addr().String(), "MaxConns", p.cfg.MaxConns)
+			p.log.Warn("port full, connection closed", "address", p.Addr().String(), "MaxConns", most)
 		}
 		return
 	}
