@@ -7,11 +7,11 @@ import (
 )
 
 func BenchmarkCall(b *testing.B) {
-	for _, codec := range []Codec{JSON, MsgPack} {
+	for _, codec := range codecs {
 		for _, size := range []int{64, 4 << 10, 256 << 10} {
 			f := Format{Codec: codec}
 			args := f.AppendString([]byte{'['}, strings.Repeat("x", size))
-			if codec == MsgPack {
+			if codec != JSON {
 				args[0] = 0x91
 			} else {
 				args = append(args, ']')

@@ -109,8 +109,9 @@ func (f Format) maxPath() int  { return orDefault(f.MaxPathBytes, DefaultMaxPath
 func (f Format) maxID() int    { return orDefault(f.MaxIDBytes, DefaultMaxIDBytes) }
 func (f Format) maxRatio() int { return orDefault(f.MaxRatio, DefaultMaxRatio) }
 
-// values is the format of what is inside a payload.
-func (f Format) values() Format {
+// Values is the format of the single values inside a payload: the same, except
+// that a chunk holds plain MsgPack.
+func (f Format) Values() Format {
 	if f.Codec == MsgPackBlosc {
 		f.Codec = MsgPack
 	}

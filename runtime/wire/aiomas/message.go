@@ -77,7 +77,7 @@ func (f Format) Decode(payload []byte) (Message, error) {
 		if payload, err = f.inflate(payload); err != nil {
 			return Message{}, err
 		}
-		f = f.values()
+		f = f.Values()
 	}
 	found := parts{nested: true}
 	count, err := f.elements(payload, &found)

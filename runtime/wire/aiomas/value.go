@@ -61,7 +61,7 @@ func (f Format) Check(raw []byte) (Shape, error) {
 	if len(raw) > f.maxFrame() {
 		return Null, &LimitError{Limit: "MaxFrameBytes", Max: f.maxFrame(), Got: int64(len(raw))}
 	}
-	f = f.values()
+	f = f.Values()
 	begin, end, err := f.whole(raw)
 	if err != nil {
 		return Null, err
