@@ -319,8 +319,11 @@ static void fill_tables(compat_module *module) {
   compat_channel_init(module);
 }
 
-/* Inside a read section, or by the thread that frees the module. */
-static void close_tables(compat_module *module) { compat_channel_close(module); }
+/* By the thread that frees the module. */
+static void close_tables(compat_module *module) {
+  compat_channel_close(module);
+  compat_rpc_close(module);
+}
 
 /* Copies what the tables need of a live module; a read section keeps it alive. */
 static bool describe(compat_module *module, front_module *found) {

@@ -76,6 +76,7 @@ typedef struct compat_module {
   _Atomic(compat_methods *) methods;
   front_lock lock; /* guards writes of methods, and what follows; held for no call into a module or Go */
   aimrt_rpc_str_t config_path;
+  struct compat_types *types; /* freed with the runtime's methods and services */
   compat_executor *executors;
   compat_topic *topics;
   uint32_t topic_count;
@@ -92,13 +93,15 @@ FRONT_HIDDEN uint32_t compat_state(const compat_module *module);
 
 /* compat_rpc.c, compat_channel.c: fill their table in. */
 FRONT_HIDDEN void compat_rpc_init(compat_module *module);
+/* Frees what only calls need: none is open and none can start. */
+FRONT_HIDDEN void compat_rpc_close(compat_module *module);
 FRONT_HIDDEN void compat_channel_init(compat_module *module);
 /* Destroys the closures that wait for messages. */
 FRONT_HIDDEN void compat_channel_close(compat_module *module);
 /* Calls fn for the tables of all modules of one runtime, until it gives true; gives that. */
 FRONT_HIDDEN bool compat_any(uint64_t runtime_id, bool (*fn)(compat_module *module, const void *arg), const void *arg);
 
-/* compat_types.c: a type support of theirs as one of ours; owned by the caller, and to be kept as long as the process. */
-FRONT_HIDDEN aimrt_rpc_type_support_t *compat_types_new(const aimrt_type_support_base_t *theirs);
+/* compat_types.c: makes ours behave as theirs, which lives as long as the process. */
+FRONT_HIDDEN void compat_type_init(aimrt_rpc_type_support_t *ours, const aimrt_type_support_base_t *theirs);
 
 #endif /* AIMRT_RPC_CAPI_COMPAT_H_ */

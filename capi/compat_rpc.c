@@ -81,10 +81,12 @@ static bool add_method(compat_module *module, aimrt_rpc_str_t name, aimrt_rpc_me
 
 /* ---- Registration ------------------------------------------------------------------------------------------------------- */
 
-typedef struct types {
-  aimrt_rpc_type_support_t *request;
-  aimrt_rpc_type_support_t *response;
-} types;
+/* The type support of one method or service. */
+typedef struct compat_types {
+  aimrt_rpc_type_support_t request;
+  aimrt_rpc_type_support_t response;
+  struct compat_types *next;
+} compat_types;
 
 /* What both kinds of registration check first; side is "Service" or "Client". */
 static bool may_register(const compat_module *module, const char *side, aimrt_rpc_str_t name, const aimrt_type_support_base_t *request,
@@ -100,13 +102,17 @@ static bool may_register(const compat_module *module, const char *side, aimrt_rp
   return false;
 }
 
-/* Adapters live as long as the process, as what they adapt; those of a refused registration are freed. */
-static bool adapt(types *out, const aimrt_type_support_base_t *request, const aimrt_type_support_base_t *response) {
-  *out = (types){compat_types_new(request), compat_types_new(response)};
-  if (out->request != NULL && out->response != NULL) return true;
-  free(out->request);
-  free(out->response);
-  return false;
+/* Kept also when the registration is refused, until the runtime goes. */
+static compat_types *adapt(compat_module *module, const aimrt_type_support_base_t *request, const aimrt_type_support_base_t *response) {
+  compat_types *types = calloc(1, sizeof *types);
+  if (types == NULL) return NULL;
+  compat_type_init(&types->request, request);
+  compat_type_init(&types->response, response);
+  front_lock_acquire(&module->lock);
+  types->next = module->types;
+  module->types = types;
+  front_lock_release(&module->lock);
+  return types;
 }
 
 static bool refused(const compat_module *module, const char *side, aimrt_rpc_str_t name, aimrt_rpc_result_t result,
@@ -129,19 +135,17 @@ static bool register_client_func(void *impl, aimrt_string_view_t func_name, cons
   (void)custom_type_support_ptr; /* of use to a backend that carries ros2 messages only */
   compat_module *module = impl;
   aimrt_rpc_str_t name = compat_text(func_name);
-  types adapted;
-  if (!may_register(module, "Client", name, req_type_support, rsp_type_support) || !adapt(&adapted, req_type_support, rsp_type_support))
-    return false;
+  if (!may_register(module, "Client", name, req_type_support, rsp_type_support)) return false;
+  compat_types *types = adapt(module, req_type_support, rsp_type_support);
+  if (types == NULL) return false;
   aimrt_rpc_client_options_t options = AIMRT_RPC_CLIENT_OPTIONS_INIT;
   options.name = name;
-  options.request_type = adapted.request;
-  options.response_type = adapted.response;
+  options.request_type = &types->request;
+  options.response_type = &types->response;
   aimrt_rpc_method_t method;
   aimrt_rpc_error_t error;
   aimrt_rpc_result_t result = aimrt_rpc_handle_register_client(module->rpc_handle, &options, &method, &error);
   if (result == AIMRT_RPC_RESULT_OK) return add_method(module, name, method);
-  free(adapted.request);
-  free(adapted.response);
   return refused(module, "Client", name, result, error);
 }
 
@@ -204,21 +208,20 @@ static bool register_service_func(void *impl, aimrt_string_view_t func_name, con
   (void)custom_type_support_ptr;
   compat_module *module = impl;
   aimrt_rpc_str_t name = compat_text(func_name);
-  types adapted;
   if (!may_register(module, "Service", name, req_type_support, rsp_type_support)) return false;
   if (service_func == NULL || service_func->ops == NULL) {
     compat_log(module, AIMRT_RPC_LOG_LEVEL_ERROR, "Service func is null. Func '%.*s', module '%.*s'.", (int)name.size, name.data,
                (int)module->info.name.len, module->info.name.str);
     return false;
   }
-  if (!adapt(&adapted, req_type_support, rsp_type_support)) return false;
-  aimrt_function_base_t *own = calloc(1, sizeof *own);
+  compat_types *types = adapt(module, req_type_support, rsp_type_support);
+  aimrt_function_base_t *own = types == NULL ? NULL : calloc(1, sizeof *own);
   if (own == NULL) return false;
   front_function_take(own, service_func);
   aimrt_rpc_service_options_t options = AIMRT_RPC_SERVICE_OPTIONS_INIT;
   options.name = name;
-  options.request_type = adapted.request;
-  options.response_type = adapted.response;
+  options.request_type = &types->request;
+  options.response_type = &types->response;
   options.handler = serve;
   options.user_data = own;
   options.user_data_free = free_service;
@@ -226,8 +229,6 @@ static bool register_service_func(void *impl, aimrt_string_view_t func_name, con
   aimrt_rpc_result_t result = aimrt_rpc_handle_register_service(module->rpc_handle, &options, NULL, &error);
   if (result == AIMRT_RPC_RESULT_OK) return true;
   free_service(own);
-  free(adapted.request);
-  free(adapted.response);
   return refused(module, "Service", name, result, error);
 }
 
@@ -277,6 +278,18 @@ static void merge(void *impl, const aimrt_rpc_context_base_t *server_ctx, const 
     aimrt_string_view_t key = compat_view(runtime->passed_keys[i]);
     aimrt_string_view_t value = server_ctx->ops->get_meta_val(server_ctx->impl, key);
     if (value.len != 0) client_ctx->ops->set_meta_val(client_ctx->impl, key, value);
+  }
+}
+
+void compat_rpc_close(compat_module *module) {
+  front_lock_acquire(&module->lock);
+  compat_types *types = module->types;
+  module->types = NULL;
+  front_lock_release(&module->lock);
+  while (types != NULL) {
+    compat_types *next = types->next;
+    free(types);
+    types = next;
   }
 }
 

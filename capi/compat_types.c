@@ -129,9 +129,7 @@ static uint8_t move(void *user_data, void *from, void *to) {
   return 1;
 }
 
-aimrt_rpc_type_support_t *compat_types_new(const aimrt_type_support_base_t *theirs) {
-  aimrt_rpc_type_support_t *ours = calloc(1, sizeof *ours);
-  if (ours == NULL) return NULL;
+void compat_type_init(aimrt_rpc_type_support_t *ours, const aimrt_type_support_base_t *theirs) {
   *ours = (aimrt_rpc_type_support_t){
       .struct_size = (uint32_t)sizeof *ours,
       .name = compat_text(theirs->type_name(theirs->impl)),
@@ -145,5 +143,4 @@ aimrt_rpc_type_support_t *compat_types_new(const aimrt_type_support_base_t *thei
       .serialization_count = theirs->serialization_types_supported_num(theirs->impl),
       .user_data = (void *)(uintptr_t)theirs,
   };
-  return ours;
 }

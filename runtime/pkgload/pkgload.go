@@ -146,7 +146,6 @@ func openError(path string, err error) error {
 		//lint:ignore ST1005 AimRT's text
 		return fmt.Errorf("Cannot find symbol '%s' in lib %s.", missing.Symbol, path)
 	}
-	//lint:ignore ST1005 AimRT's text
 	return fmt.Errorf("Load dynamic lib failed, lib path %s, error info %w", path, err)
 }
 
