@@ -56,7 +56,7 @@ var Rules = []Rule{
 
 var domain = []string{"runtime/rpc", "runtime/config"}
 
-var glue = []string{"runtime/rpc", "runtime/backend", "runtime/dialect/...", "runtime/wire/...", "runtime/transport/...", "runtime/discovery/...", "runtime/executor"}
+var glue = []string{"runtime/rpc", "runtime/backend", "runtime/dialect/...", "runtime/wire/...", "runtime/transport/...", "runtime/discovery/...", "runtime/executor", "runtime/value"}
 
 // Forbidden are standard library packages that parts of the tree must not use.
 var Forbidden = []struct {

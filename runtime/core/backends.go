@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"aimrtrpc/runtime/backend"
+	"aimrtrpc/runtime/backend/aiomas"
 	"aimrtrpc/runtime/backend/echo"
 	"aimrtrpc/runtime/backend/http"
 	"aimrtrpc/runtime/backend/local"
@@ -18,9 +19,10 @@ import (
 
 // builtinBackends are the backend types of the product, by the name the configuration uses.
 var builtinBackends = map[string]backend.Constructor{
-	local.Name: local.New,
-	echo.Name:  echo.New,
-	http.Name:  http.New,
+	local.Name:  local.New,
+	echo.Name:   echo.New,
+	http.Name:   http.New,
+	aiomas.Name: aiomas.New,
 }
 
 // absentBackends are types of AimRT that are not here, with the reason.

@@ -9,6 +9,7 @@ import (
 	"aimrtrpc/internal/guard"
 	dialect "aimrtrpc/runtime/dialect/aiomas"
 	"aimrtrpc/runtime/rpc"
+	"aimrtrpc/runtime/value"
 )
 
 // Conn is one connection with calls in both directions. With Reconnect it goes on over a new socket when the peer has gone. Its methods may be
@@ -33,7 +34,7 @@ func newConn(o Options) *Conn {
 }
 
 // Invoke calls the path that is the name of the call's method. The payload is the array [args, kwargs] in "json" or "msgpack", none for a call
-// without arguments; so is the result. It never waits: what the socket has no room for is kept, within MaxPendingBytes. Timeout and cancellation are
+// without arguments; the result is one value in the codec of the connection. It never waits: what the socket has no room for is kept, within MaxPendingBytes. Timeout and cancellation are
 // the caller's, who ends the call; the reply is then ignored.
 func (c *Conn) Invoke(_ context.Context, call *rpc.Call) {
 	args, kwargs, status := c.options.arguments(call.Request)
@@ -214,11 +215,21 @@ func (o *Options) bytesOf(p rpc.Payload) ([]byte, error) {
 	if err != nil || len(data) == 0 {
 		return data, err
 	}
-	return transcode(have, want, data)
+	return o.transcode(have, want, data)
 }
 
-func transcode(have, want string, _ []byte) ([]byte, error) {
-	return nil, fmt.Errorf("the value is %q and the connection's codec is %q", have, want)
+// transcode turns one encoded value into the other of the two encodings.
+func (o *Options) transcode(have, want string, data []byte) ([]byte, error) {
+	limits := value.Limits{MaxBytes: o.MaxFrameBytes, MaxDepth: o.MaxDepth}
+	switch {
+	case have == want:
+		return data, nil
+	case have == serialJSON && want == serialMsgPack:
+		return value.JSONToMsgPack(nil, data, limits)
+	case have == serialMsgPack && want == serialJSON:
+		return value.MsgPackToJSON(nil, data, limits)
+	}
+	return nil, fmt.Errorf("a value of the serialization %q cannot travel, expected %q or %q", have, serialJSON, serialMsgPack)
 }
 
 // Reference writes a reference to the own service at a path, as a value of the connection's codec. When a tree is served it must have the path.

@@ -21,6 +21,7 @@ type serverCall struct {
 	context rpc.CallContext
 	session *session
 	number  uint64
+	encode  func(rpc.Payload) ([]byte, error) // makes the result; nil: the response is the value
 }
 
 // Deadline of the context: aiomas has none.
@@ -124,7 +125,11 @@ func answer(call *rpc.Call) {
 	var result []byte
 	if status.OK() {
 		var err error
-		if result, err = s.conn.options.result(response); err != nil {
+		encode := c.encode
+		if encode == nil {
+			encode = s.conn.options.result
+		}
+		if result, err = encode(response); err != nil {
 			status = rpc.NewStatus(rpc.CodeSvrSerializationFailed, err.Error())
 		}
 	}

@@ -45,6 +45,8 @@ type Subject struct {
 	FailedResponse bool
 	// Metadata: the client's metadata reaches the handler.
 	Metadata bool
+	// NoCancel: the protocol cannot tell a handler that the caller has gone; the handler goes on and its late answer is dropped.
+	NoCancel bool
 	// UnknownCode is what a call of a method that nobody serves ends with.
 	UnknownCode rpc.Code
 	// MaxRequestBytes is the largest request to try.
@@ -323,6 +325,17 @@ func (s Subject) testCancel(t *testing.T) {
 	server.OnEnd(func(*rpc.Call) { late <- true })
 	if !call.Cancel() || call.Status().Code() != rpc.CodeCancelled {
 		t.Fatalf("cancel ended the call with %v", call.Status())
+	}
+	if s.NoCancel {
+		if !server.Finish(rpc.OK, rpc.Payload{}) {
+			t.Fatal("the handler could not answer late")
+		}
+		again := f.call(f.method, []byte("x"))
+		guard.Go("backendtest", func() { echo(context.Background(), <-arrived) })
+		if status := f.run(again); !status.OK() {
+			t.Fatalf("a call after a late answer ended with %v", status)
+		}
+		return
 	}
 	select {
 	case <-late:
