@@ -230,9 +230,9 @@ int main(int argc, char **argv) {
     printf("AimRT Version: %s\n", text);
     return EXIT_SUCCESS;
   }
+  if (register_signal) handle_signals(); /* who has read the first line may send one */
   printf("AimRT start, version: %s\n", text);
   fflush(stdout);
-  if (register_signal) handle_signals();
   bool succeeded = run();
   aimrt_rpc_runtime_release(runtime);
   if (!succeeded) return EXIT_FAILED;
