@@ -47,6 +47,7 @@ static front_call *take_call(front_thread *thread, aimrt_rpc_method_t handle, co
   call->kind = entry->kind;
   call->flags = entry->flags;
   call->engine_id = entry->engine_id;
+  call->timeout_executor = entry->timeout_executor;
   call->timeout_ns = entry->default_timeout_ns;
   call->backend = entry->backend;
   call->server.service = entry->service;

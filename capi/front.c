@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+#include "executor.h"
+
 /* ---- Entries ------------------------------------------------------------------------------------------------------------ */
 
 static const aimrt_rpc_str_t no_backend = {"", 0};
@@ -33,6 +35,7 @@ uint8_t front_method_publish(front_method *method, const front_entry_init *init,
   entry->code = init->code;
   entry->default_timeout_ns = init->default_timeout_ns;
   entry->engine_id = init->engine_id;
+  entry->timeout_executor = init->timeout_executor;
   entry->service = init->service;
   entry->backend = init->backend_size == 0 ? &no_backend : front_intern(texts + init->text_size, init->backend_size);
   if (init->text_size != 0) entry->text = front_str_copy(texts, init->text_size);
@@ -271,11 +274,24 @@ bool front_call_abort(front_call *call, uint32_t code) {
 
 /* ---- Dispatch ----------------------------------------------------------------------------------------------------------- */
 
+static void end_late(void *arg) { (void)front_call_abort(arg, AIMRT_RPC_CODE_TIMEOUT); }
+
+/* Gives the timer's reference back. */
+static void let_go(void *arg) {
+  front_thread *thread = front_thread_self();
+  if (thread != NULL) front_call_unref(thread, arg, 1);
+}
+
 static void time_is_up(void *arg) {
   front_call *call = arg;
-  (void)front_call_abort(call, AIMRT_RPC_CODE_TIMEOUT);
-  front_thread *thread = front_thread_self();
-  if (thread != NULL) front_call_unref(thread, call, 1);
+  front_executor_lease lease;
+  if (call->timeout_executor != 0 && front_executor_lend(call->timeout_executor, &lease)) {
+    aimrt_rpc_result_t posted = front_executor_post(lease.executor, (front_executor_task){end_late, let_go, call});
+    front_executor_return(&lease);
+    if (posted == AIMRT_RPC_RESULT_OK) return;
+  }
+  end_late(call);
+  let_go(call);
 }
 
 /* Runs the handler on this thread; a finish inside leaves its references to the starter. */

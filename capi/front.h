@@ -174,6 +174,7 @@ typedef struct front_entry_init {
   uint64_t default_timeout_ns; /* for calls whose context has none; 0 = none. Written back into the client context. */
   uint64_t engine_id;          /* 0 = never; else a call whose context sets aimrt-to_addr goes to the engine under this id (not for 2011) */
   front_service *service;      /* of DIRECT and LOCAL */
+  uint64_t timeout_executor;   /* handle: where timed out calls of LOCAL end; 0 = on the thread of the timers */
 } front_entry_init;
 
 /* Replaces the entry of a method while calls run, and returns when no call reads the old one. texts = text, then backend. The first

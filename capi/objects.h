@@ -261,6 +261,7 @@ typedef struct front_entry {
   uint32_t code;
   uint64_t default_timeout_ns;
   uint64_t engine_id;
+  uint64_t timeout_executor;
   front_service *service;
   const aimrt_rpc_str_t *backend; /* interned, never NULL */
   aimrt_rpc_str_t text;           /* owned */
@@ -446,6 +447,7 @@ struct front_call {
   uint64_t request_id;
   uint64_t timeout_ns;
   uint64_t engine_id;
+  uint64_t timeout_executor;
   uint32_t flags;       /* of the entry */
   bool ended_inline;    /* on the starter's thread, inside its handler */
   bool has_handle;

@@ -33,6 +33,9 @@ func (s planSink) Publish(client *core.Client, plan core.Plan) {
 			e.kind = C.FRONT_ENTRY_DIRECT
 		}
 		e.service = frontService(plan.Service)
+		if t, ok := plan.TimeoutExecutor.(*threads); ok {
+			e.timeout_executor = C.uint64_t(t.handle)
+		}
 	case core.Engine:
 		e.kind = C.FRONT_ENTRY_ENGINE
 	}

@@ -3,8 +3,10 @@ package core
 import (
 	"time"
 
+	"aimrtrpc/runtime/backend"
 	"aimrtrpc/runtime/backend/aiomas"
 	"aimrtrpc/runtime/dialect/aimrt"
+	"aimrtrpc/runtime/executor"
 	"aimrtrpc/runtime/rpc"
 )
 
@@ -32,6 +34,8 @@ type Plan struct {
 	// Native tells an Engine plan that messages stay native: the only server is in the same package.
 	Native         bool
 	DefaultTimeout time.Duration
+	// TimeoutExecutor finishes timed out calls of a Local plan; nil = where the timer is.
+	TimeoutExecutor executor.Executor
 }
 
 // PlanSink learns the plans. Publish comes at registration, start, reload and shutdown, one at a time.
@@ -96,9 +100,13 @@ func (r *Runtime) plan(c *Client) Plan {
 		p.Native = same && len(route.backends) == 1
 		return p
 	}
-	p.Kind, p.Service = Local, service
 	if same {
-		p.Kind = Direct
+		p.Kind, p.Service = Direct, service
+		return p
+	}
+	p.Kind, p.Service = Local, service
+	if t, timed := first.backend.(backend.Timed); timed && t.TimeoutExecutor() != nil {
+		p.TimeoutExecutor, _ = r.executors.Get(t.TimeoutExecutor().Name()) // the backend has found it before
 	}
 	return p
 }

@@ -123,7 +123,7 @@ aimrt:
       - {name: plain, type: simple_thread}
   rpc:
     backends:
-      - type: local
+      - {type: local, options: {timeout_executor: work}}
     clients_options:
       - {func_name: "(.*)", enable_backends: [local]}
     servers_options:
