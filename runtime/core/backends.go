@@ -10,6 +10,7 @@ import (
 	"aimrtrpc/runtime/backend"
 	"aimrtrpc/runtime/backend/aiomas"
 	"aimrtrpc/runtime/backend/echo"
+	"aimrtrpc/runtime/backend/grpc"
 	"aimrtrpc/runtime/backend/http"
 	"aimrtrpc/runtime/backend/local"
 	"aimrtrpc/runtime/config"
@@ -22,6 +23,7 @@ var builtinBackends = map[string]backend.Constructor{
 	local.Name:  local.New,
 	echo.Name:   echo.New,
 	http.Name:   http.New,
+	grpc.Name:   grpc.New,
 	aiomas.Name: aiomas.New,
 }
 
@@ -29,7 +31,6 @@ var builtinBackends = map[string]backend.Constructor{
 var absentBackends = map[string]string{
 	"zenoh": "needs the zenoh library, which has no Go implementation",
 	"ros2":  "needs ROS 2",
-	"grpc":  "is not part of this version",
 	"mqtt":  "is not part of this version",
 }
 

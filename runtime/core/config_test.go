@@ -25,7 +25,7 @@ func TestInitialize_UnusableConfig_NamesPlaceAndNearest(t *testing.T) {
 		{"syntax", "aimrt:\n  rpc:\n    backends: [\n", "3", "", "YAML syntax"},
 		{"unknown backend", "aimrt:\n  rpc:\n    backends:\n      - type: lokal\n", "4", "local", `unknown rpc backend type "lokal", did you mean "local"?`},
 		{"zenoh", "aimrt:\n  rpc:\n    backends:\n      - type: zenoh\n", "4", "", "Invalid rpc backend type 'zenoh'"},
-		{"ros2", "aimrt:\n  rpc:\n    backends:\n      - type: ros2\n", "4", "", "known: echo, "},
+		{"ros2", "aimrt:\n  rpc:\n    backends:\n      - type: ros2\n", "4", "", "echo, grpc, http, "},
 		{"backend of a rule", "aimrt:\n  rpc:\n    backends: [{type: local}]\n    clients_options:\n      - {func_name: '(.*)', enable_backends: [locl]}\n", "5", "local", `"locl"`},
 		{"unknown executor type", "aimrt:\n  executor:\n    executors:\n      - {name: a, type: asio_tread}\n", "4", "asio_thread", `"asio_tread"`},
 		{"unknown executor", "aimrt:\n  executor:\n    executors: [{name: work, type: asio_thread}]\n  rpc:\n    backends:\n      - type: local\n        options:\n          timeout_executor: wrok\n", "8", "work", `unknown executor "wrok", did you mean "work"?`},
