@@ -25,6 +25,7 @@ declare -A need=(
   [/usr/include/google/protobuf/message.h]=libprotobuf-dev
   [/usr/bin/protoc]=protobuf-compiler
   [/usr/include/gtest/gtest.h]=libgtest-dev
+  [/usr/include/fmt/format.h]=libfmt-dev
   [/usr/bin/pkg-config]=pkg-config
   [/usr/bin/curl]=curl
   [/usr/bin/readelf]=binutils

@@ -182,6 +182,7 @@ TARGETS["test"] = [
     Step("abi", "make --no-print-directory abi-test", 900, needs=("build",)),
     Step("pkg", "make --no-print-directory pkg-test", 300, needs=("build",)),
     Step("cpp", "make --no-print-directory cpp-test", 1200, needs=("build",)),
+    Step("dropin", "make --no-print-directory dropin-test", 1200, needs=("build",)),
     Step("cpp-examples", "make --no-print-directory cpp-examples", 900, needs=("build",)),
     Step("conformance", "make --no-print-directory conformance-test", 900, needs=("build",)),
     Step("embed", "make --no-print-directory embed-test", 900, needs=("build",)),
