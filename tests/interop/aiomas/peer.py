@@ -97,8 +97,8 @@ def address(network, text):
     return host, int(port)
 
 
-async def serve(codec, network, text):
-    server = await aiomas.rpc.start_server(address(network, text), Root(), codec=codec)
+async def serve(codec, network, text, **options):
+    server = await aiomas.rpc.start_server(address(network, text), Root(), codec=codec, **options)
     tell(ready=text if network == "unix" else server.sockets[0].getsockname()[1])
     async for _ in lines():
         pass
@@ -154,9 +154,9 @@ class Commands:
         raise LookupError(op)
 
 
-async def command_loop(codec, network, text):
+async def command_loop(codec, network, text, **options):
     service = Root()
-    client = await aiomas.rpc.open_connection(address(network, text), rpc_service=service, codec=codec)
+    client = await aiomas.rpc.open_connection(address(network, text), rpc_service=service, codec=codec, **options)
     commands = Commands(client, service)
     tell(ready=text)
     async for line in lines():
