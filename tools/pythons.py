@@ -16,7 +16,7 @@ from typing import List, Optional, Tuple
 
 ROOT = Path(__file__).resolve().parent.parent
 VERSIONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
-PACKAGES = ("pytest", "protobuf", "grpcio-tools")
+PACKAGES = ("pytest", "protobuf", "grpcio-tools", "msgpack")
 
 
 def find(version: str) -> Optional[str]:
@@ -38,11 +38,12 @@ def environment(version: str, interpreter: str) -> str:
     """Makes the environment of a version, with the wheel of this build; gives its interpreter."""
     folder = ROOT / "build" / "venvs" / version
     python = str(folder / "bin" / "python")
-    if not (folder / ".ready").exists():
+    ready = folder / ".ready"
+    if not ready.exists() or ready.read_text() != " ".join(PACKAGES):
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([interpreter, "-m", "venv", str(folder)], check=True)
         subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *PACKAGES], check=True)
-        (folder / ".ready").touch()
+        ready.write_text(" ".join(PACKAGES))
     wheel = next((ROOT / "build" / "wheel").glob("*.whl"))
     install = ["install", "-q", "--disable-pip-version-check", "--no-deps", "--force-reinstall", str(wheel)]
     subprocess.run([python, "-m", "pip", *install], check=True)

@@ -5,7 +5,11 @@ docs/dialects/aiomas.md. The agent layer (containers, agents, clocks, subprocess
 """
 
 from . import agent, channel, clocks, codecs, exceptions, local_queue, rpc, subproc, util  # noqa: F401
+from ._blocking import BlockingClient
+from ._calls import with_options
 from ._options import Limits
+from ._reconnect import ReconnectingClient, open_reconnecting
+from ._typed import typed
 from .agent import Agent, Container, SSLCerts
 from .clocks import AsyncioClock, ExternalClock
 from .codecs import JSON, MsgPack, MsgPackBlosc, serializable
@@ -39,6 +43,11 @@ __all__ = [  # noqa: RUF022 - the original's order
     "ExternalClock",
     # New here
     "AuthenticationError",
+    "BlockingClient",
     "LimitError",
     "Limits",
+    "ReconnectingClient",
+    "open_reconnecting",
+    "typed",
+    "with_options",
 ]

@@ -128,6 +128,8 @@ class Channel:
     Made by :func:`open_connection` and :func:`start_server`. Everything belongs to the thread of its event loop.
     """
 
+    _handle = 0
+
     def __init__(self, protocol: "ChannelProtocol", codec: codecs.Codec, transport: asyncio.Transport, loop: Loop) -> None:
         options = protocol.options
         limits = options.limits
@@ -218,10 +220,13 @@ class Channel:
             self._sweep()
         if self._reading_paused:
             self._resume_reading()
-        self._out.append(frame)
         if not self._flush_scheduled:
+            if len(self._pending) == 1 and self._transport is not None:  # nothing else is likely to come along
+                self._transport.write(frame)
+                return future
             self._flush_scheduled = True
             self._loop.call_soon(self._flush)
+        self._out.append(frame)
         return future
 
     def send_timed(self, content: Any, timeout_s: float) -> Future:
@@ -356,8 +361,11 @@ class Channel:
         if self._out_size > _WRITE_SIZE:
             self._flush()
         elif not self._flush_scheduled:
-            self._flush_scheduled = True
-            self._loop.call_soon(self._flush)
+            if self._open == 0:  # nothing else is likely to come along
+                self._flush()
+            else:
+                self._flush_scheduled = True
+                self._loop.call_soon(self._flush)
         if self._reading_paused:
             self._check_reading()
 
