@@ -12,11 +12,11 @@ import (
 
 // options are those of the backend, as AimRT has them, and ours.
 type options struct {
-	Clients     []clientRule `cfg:"clients_options"`
-	Servers     []serverRule `cfg:"servers_options"`
-	Compression string       `cfg:"compression,omitempty"` // of own requests: "none" or "gzip"
-	TLS         *tlsFiles    `cfg:"tls,omitempty"`         // of own connections; grpc:// means TLS then
-	Limits      *limits      `cfg:"limits,omitempty"`
+	Clients     []clientRule   `cfg:"clients_options"`
+	Servers     []serverRule   `cfg:"servers_options"`
+	Compression string         `cfg:"compression,omitempty"` // of own requests: "none" or "gzip"
+	TLS         *port.TLSFiles `cfg:"tls,omitempty"`         // of own connections; grpc:// means TLS then
+	Limits      *limits        `cfg:"limits,omitempty"`
 }
 
 // clientRule says where functions are called; the first rule that matches counts.
@@ -29,15 +29,6 @@ type clientRule struct {
 type serverRule struct {
 	Function aimrt.Pattern `cfg:"func_name,required"`
 }
-
-// tlsFiles name PEM files.
-type tlsFiles struct {
-	Cert string `cfg:"cert"`
-	Key  string `cfg:"key"`
-	CA   string `cfg:"ca"`
-}
-
-func (f *tlsFiles) files() port.TLSFiles { return port.TLSFiles{Cert: f.Cert, Key: f.Key, CA: f.CA} }
 
 // limits bound what peers and callers can make this backend hold.
 type limits struct {
@@ -66,13 +57,13 @@ func (l *limits) SetDefaults() {
 
 // pluginOptions are those of grpc_plugin, and ours. Its threads do not exist here.
 type pluginOptions struct {
-	ThreadNum  uint32    `cfg:"thread_num"`
-	IP         string    `cfg:"listen_ip"`
-	Port       *uint16   `cfg:"listen_port,omitempty"`
-	Unix       string    `cfg:"listen_unix,omitempty"` // path of a socket, instead of ip and port or beside them
-	TLS        *tlsFiles `cfg:"tls,omitempty"`
-	Reflection *bool     `cfg:"reflection,omitempty"` // nil: on when the address is of the loopback
-	Health     *bool     `cfg:"health,omitempty"`     // the same
+	ThreadNum  uint32         `cfg:"thread_num"`
+	IP         string         `cfg:"listen_ip"`
+	Port       *uint16        `cfg:"listen_port,omitempty"`
+	Unix       string         `cfg:"listen_unix,omitempty"` // path of a socket, instead of ip and port or beside them
+	TLS        *port.TLSFiles `cfg:"tls,omitempty"`
+	Reflection *bool          `cfg:"reflection,omitempty"` // nil: on when the address is of the loopback
+	Health     *bool          `cfg:"health,omitempty"`     // the same
 }
 
 // readOptions decodes and checks the options of the backend and of the plugin.
@@ -94,14 +85,14 @@ func (b *Backend) readOptions() error {
 		return b.config.Errorf("compression", "compression is %q, expected none or gzip", b.options.Compression)
 	}
 	if files := b.options.TLS; files != nil {
-		cfg, err := files.files().Client()
+		cfg, err := files.Client()
 		if err != nil {
 			return b.config.Errorf("tls", "%w", err)
 		}
 		b.clientTLS = cfg
 	}
 	if files := b.listen.TLS; files != nil {
-		read, err := files.files().Server()
+		read, err := files.Server()
 		if err != nil {
 			return b.plugin.Errorf("tls", "%w", err)
 		}

@@ -40,7 +40,8 @@ type Backend struct {
 	config  backend.Section
 	plugin  backend.Section
 	options options
-	listen  *listenOptions // nil: this process serves nothing over http
+	listen  *httpOptions // nil: this process serves nothing over http
+	tls     *port.TLS    // nil: clear text
 	limits  limits
 
 	client  *httpx.Client
@@ -53,7 +54,7 @@ type Backend struct {
 
 	mu       sync.Mutex // guards what follows
 	services []*service
-	port     *port.Port
+	port     *port.Shared
 	started  bool
 	closed   bool
 	writing  sync.WaitGroup // goroutines of writeElsewhere; counted up under mu
@@ -99,9 +100,9 @@ func (b *Backend) Start(context.Context) error {
 	b.table.Store(tableOf(b.services))
 	if b.listen != nil {
 		address := net.JoinHostPort(b.listen.IP, strconv.Itoa(int(b.listen.Port)))
-		p, err := port.Listen(port.Config{
+		p, err := port.Share(port.SharedConfig{Protocol: port.HTTP1, TLS: b.tls, Config: port.Config{
 			Network: "tcp", Address: address, MaxConns: int(b.limits.MaxConnections) + refusedRoom, Serve: b.server.ServeConn, Logger: b.log,
-		})
+		}})
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return b.plugin.Errorf("http_options.listen_port", "%s is already in use.", address)
 		}

@@ -18,8 +18,9 @@ var known = map[string]string{
 }
 
 // readMetadata turns all headers into metadata, in their order and as written, with escapes decoded. The framework's own keys land in the
-// fields that stand for them. The peer's address comes last; a peer cannot give one itself.
-func (c *serverCall) readMetadata(headers []httpx.Header, peer string) {
+// fields that stand for them. The peer's address and the names of its certificate come last; a peer
+// cannot give them itself.
+func (c *serverCall) readMetadata(headers []httpx.Header, peer string, names []string) {
 	size := 0
 	for i := range headers {
 		size += len(headers[i].Name) + len(headers[i].Value)
@@ -44,13 +45,16 @@ func (c *serverCall) readMetadata(headers []httpx.Header, peer string) {
 			c.context.Target = value
 		case aimrt.KeyBackend, aimrt.KeyFunctionName, aimrt.KeyResponseID: // the server's own are shown
 		default:
-			if !strings.EqualFold(key, aimrthttp.RemoteEndpoint) {
+			if !strings.EqualFold(key, aimrthttp.RemoteEndpoint) && !strings.EqualFold(key, aimrthttp.RemoteIdentity) {
 				pairs = append(pairs, rpc.Pair{Key: key, Value: value})
 			}
 		}
 	}
 	if peer != "" {
 		pairs = append(pairs, rpc.Pair{Key: aimrthttp.RemoteEndpoint, Value: peer})
+	}
+	for _, name := range names {
+		pairs = append(pairs, rpc.Pair{Key: aimrthttp.RemoteIdentity, Value: name})
 	}
 	c.context.Metadata = rpc.MetadataOf(pairs...)
 }

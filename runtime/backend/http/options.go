@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"aimrtrpc/runtime/dialect/aimrt"
+	"aimrtrpc/runtime/transport/port"
 )
 
 // options are those of the backend, as AimRT has them, and our limits.
@@ -52,7 +53,7 @@ func (l *limits) SetDefaults() {
 // pluginOptions are those of net_plugin. Its threads and its channel parts do not exist here.
 type pluginOptions struct {
 	ThreadNum uint32         `cfg:"thread_num"`
-	HTTP      *listenOptions `cfg:"http_options,omitempty"`
+	HTTP      *httpOptions   `cfg:"http_options,omitempty"`
 	TCP       *listenOptions `cfg:"tcp_options,omitempty"`
 	UDP       *udpOptions    `cfg:"udp_options,omitempty"`
 }
@@ -64,6 +65,12 @@ type listenOptions struct {
 
 // SetDefaults keeps a port without an address on the loopback.
 func (o *listenOptions) SetDefaults() { o.IP = "127.0.0.1" }
+
+// httpOptions are where to serve. With TLS, connections in clear text are refused.
+type httpOptions struct {
+	listenOptions
+	TLS *port.TLSFiles `cfg:"tls,omitempty"`
+}
 
 type udpOptions struct {
 	IP      string `cfg:"listen_ip"`
@@ -86,6 +93,13 @@ func (b *Backend) readOptions() error {
 	if b.listen = plugin.HTTP; b.listen != nil {
 		if _, err := netip.ParseAddr(b.listen.IP); err != nil {
 			return b.plugin.Errorf("http_options.listen_ip", "listen_ip %q is not an IP address such as 127.0.0.1 or 0.0.0.0", b.listen.IP)
+		}
+		if files := b.listen.TLS; files != nil {
+			read, err := files.Server()
+			if err != nil {
+				return b.plugin.Errorf("http_options.tls", "%w", err)
+			}
+			b.tls = read
 		}
 	}
 	if b.limits.SetDefaults(); b.options.Limits != nil {

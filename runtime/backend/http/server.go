@@ -8,6 +8,7 @@ import (
 	"aimrtrpc/runtime/dialect/aimrt"
 	"aimrtrpc/runtime/rpc"
 	"aimrtrpc/runtime/transport/httpx"
+	"aimrtrpc/runtime/transport/port"
 	"aimrtrpc/runtime/wire/aimrthttp"
 )
 
@@ -120,7 +121,11 @@ func (b *Backend) newServerCall(x *httpx.Exchange, s *service, head aimrthttp.Ca
 	}
 	c.Method, c.Context, c.Backend, c.Started, c.Tag = s.method, &c.context, b.name, time.Now(), c
 	c.Peer = rpc.Peer{Scheme: Name, Address: x.Peer()}
-	c.readMetadata(x.Headers(), x.Peer())
+	names := port.PeerNames(x.NetConn())
+	if len(names) > 0 {
+		c.Peer.Identity, c.Peer.Verified = names[0], true
+	}
+	c.readMetadata(x.Headers(), x.Peer(), names)
 	return c
 }
 

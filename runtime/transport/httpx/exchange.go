@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"fmt"
+	"net"
 	"sync/atomic"
 )
 
@@ -61,6 +62,10 @@ func (x *Exchange) HTTP10() bool { return x.minor == 0 }
 
 // Peer is the peer's address as text, "ip:port" for TCP.
 func (x *Exchange) Peer() string { return x.conn.peer }
+
+// NetConn is the connection the request came on, for what TLS or the socket
+// knows about the peer. Nobody but the server reads or writes it.
+func (x *Exchange) NetConn() net.Conn { return x.conn.conn }
 
 // Closing reports whether the connection will be closed after the answer, so
 // that the answer's head can say so.

@@ -1,20 +1,13 @@
 package port
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -143,67 +136,23 @@ func TestShare_MoreThanMaxConns_Refused(t *testing.T) {
 	}
 }
 
-// authority makes certificates for tests.
-type authority struct {
-	t    *testing.T
-	key  *ecdsa.PrivateKey
-	cert *x509.Certificate
-	dir  string
-}
-
-func newAuthority(t *testing.T) *authority {
-	a := &authority{t: t, dir: t.TempDir()}
-	a.key, a.cert = a.sign(&x509.Certificate{Subject: pkix.Name{CommonName: "test ca"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, "ca")
-	return a
-}
-
-func (a *authority) sign(template *x509.Certificate, name string) (*ecdsa.PrivateKey, *x509.Certificate) {
-	a.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	template.SerialNumber, template.NotBefore, template.NotAfter = big.NewInt(time.Now().UnixNano()), time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	parent, signer := template, key
-	if a.cert != nil {
-		parent, signer = a.cert, a.key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	for file, block := range map[string]*pem.Block{name + ".pem": {Type: "CERTIFICATE", Bytes: der}, name + ".key": {Type: "EC PRIVATE KEY", Bytes: keyDER}} {
-		if err := os.WriteFile(filepath.Join(a.dir, file), pem.EncodeToMemory(block), 0o600); err != nil {
-			a.t.Fatal(err)
-		}
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	return key, cert
-}
-
-func (a *authority) files(name string, withCA bool) TLSFiles {
-	f := TLSFiles{Cert: filepath.Join(a.dir, name+".pem"), Key: filepath.Join(a.dir, name+".key")}
+// filesOf names the files that an authority has written.
+func filesOf(a *testx.Authority, name string, withCA bool) TLSFiles {
+	f := TLSFiles{Cert: a.Path(name + ".pem"), Key: a.Path(name + ".key")}
 	if withCA {
-		f.CA = filepath.Join(a.dir, "ca.pem")
+		f.CA = a.Path("ca.pem")
 	}
 	return f
 }
 
 func TestShare_TLS_ALPNDecides_NamesAreKnown(t *testing.T) {
 	testx.NoLeaks(t)
-	a := newAuthority(t)
-	a.sign(&x509.Certificate{DNSNames: []string{"server.test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}, "server")
+	a := testx.NewAuthority(t)
+	a.Sign(&x509.Certificate{DNSNames: []string{"server.test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}, "server")
 	uri, _ := url.Parse("spiffe://test/robot")
-	a.sign(&x509.Certificate{URIs: []*url.URL{uri}, DNSNames: []string{"robot.test"}, Subject: pkix.Name{CommonName: "not shown"}}, "robot")
-	a.sign(&x509.Certificate{Subject: pkix.Name{CommonName: "plain"}}, "plain")
-	files, err := a.files("server", true).Server()
+	a.Sign(&x509.Certificate{URIs: []*url.URL{uri}, DNSNames: []string{"robot.test"}, Subject: pkix.Name{CommonName: "not shown"}}, "robot")
+	a.Sign(&x509.Certificate{Subject: pkix.Name{CommonName: "plain"}}, "plain")
+	files, err := filesOf(a, "server", true).Server()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +160,7 @@ func TestShare_TLS_ALPNDecides_NamesAreKnown(t *testing.T) {
 	_, two, address := pair(t, SharedConfig{TLS: files}, SharedConfig{TLS: files})
 	two.cfg.Serve = func(c net.Conn) { names <- PeerNames(c); saying("two")(c) }
 	dial := func(who, protocol string) (net.Conn, error) {
-		cfg, err := a.files(who, true).Client()
+		cfg, err := filesOf(a, who, true).Client()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -239,7 +188,7 @@ func TestShare_TLS_ALPNDecides_NamesAreKnown(t *testing.T) {
 	if got := answerTo(t, connect(t, address), "PRI * HTTP"); got != "" {
 		t.Errorf("a clear-text connection was answered with %q", got)
 	}
-	cfg, _ := TLSFiles{CA: filepath.Join(a.dir, "ca.pem")}.Client()
+	cfg, _ := TLSFiles{CA: a.Path("ca.pem")}.Client()
 	cfg.NextProtos = []string{"h2"}
 	if c, err := tls.Dial("tcp", address, cfg); err == nil {
 		if got := answerTo(t, c, "PRI *"); got != "" { // TLS 1.3 tells of a missing certificate with the first read
@@ -250,13 +199,13 @@ func TestShare_TLS_ALPNDecides_NamesAreKnown(t *testing.T) {
 
 func TestShare_TLS_DifferentFiles_Refused(t *testing.T) {
 	testx.NoLeaks(t)
-	a := newAuthority(t)
-	a.sign(&x509.Certificate{}, "server")
-	first, err := a.files("server", false).Server()
+	a := testx.NewAuthority(t)
+	a.Sign(&x509.Certificate{}, "server")
+	first, err := filesOf(a, "server", false).Server()
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := a.files("server", true).Server()
+	second, err := filesOf(a, "server", true).Server()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,10 +219,10 @@ func TestShare_TLS_DifferentFiles_Refused(t *testing.T) {
 }
 
 func TestTLSFiles_Wrong_ErrorsNameThem(t *testing.T) {
-	a := newAuthority(t)
+	a := testx.NewAuthority(t)
 	for want, f := range map[string]TLSFiles{
 		"needs cert and key": {}, "come together": {Cert: "x"}, `certificate "x"`: {Cert: "x", Key: "y"}, "no such file": {CA: "nowhere"},
-		"no PEM certificate": {CA: filepath.Join(a.dir, "ca.key")},
+		"no PEM certificate": {CA: a.Path("ca.key")},
 	} {
 		if _, err := f.Server(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: error %v, want %q", f, err, want)

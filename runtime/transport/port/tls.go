@@ -9,14 +9,15 @@ import (
 	"os"
 )
 
-// TLSFiles name PEM files.
+// TLSFiles name PEM files; the tags are their keys in a configuration.
 type TLSFiles struct {
 	// Cert and Key are the own certificate with its chain, and its key.
-	Cert, Key string
+	Cert string `cfg:"cert"`
+	Key  string `cfg:"key"`
 	// CA has the certificates that vouch for the peer. A server that has it
 	// accepts no client without a certificate of these; a client without it
 	// trusts what the system trusts.
-	CA string
+	CA string `cfg:"ca"`
 }
 
 // TLS is what was read from files.

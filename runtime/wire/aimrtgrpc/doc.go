@@ -5,6 +5,8 @@
 // in tests/vectors/aimrtgrpc.
 package aimrtgrpc
 
+import "aimrtrpc/runtime/wire/aimrthttp"
+
 // Field is one header field as on the wire. It is an alias so that an HTTP/2
 // engine's fields can be passed without conversion.
 type Field = struct{ Name, Value string }
@@ -32,11 +34,11 @@ const UserAgent = "grpc-c++-aimrt/1.7.0"
 
 // RemoteEndpoint is the metadata key under which a server hands out its peer's
 // address.
-const RemoteEndpoint = "Remote-Endpoint"
+const RemoteEndpoint = aimrthttp.RemoteEndpoint
 
 // RemoteIdentity is the metadata key under which a server hands out the names
 // that its peer proved to have, one entry each.
-const RemoteIdentity = "Remote-Identity"
+const RemoteIdentity = aimrthttp.RemoteIdentity
 
 // Limits of what is written or kept of a peer's texts.
 const (

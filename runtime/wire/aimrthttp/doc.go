@@ -28,6 +28,10 @@ const (
 // address.
 const RemoteEndpoint = "Remote-Endpoint"
 
+// RemoteIdentity is the metadata key under which a server hands out the names
+// that its peer proved to have, one entry each.
+const RemoteIdentity = "Remote-Identity"
+
 // equalFold compares a header name with a lower-case one.
 func equalFold[T []byte | string](name T, lower string) bool {
 	if len(name) != len(lower) {
