@@ -85,7 +85,9 @@ func TestDial_Reconnect_GoesOnWithANewSocket(t *testing.T) {
 	changes, closed := make(chan change, 4), make(chan error, 1)
 	pausing, goOn := make(chan struct{}), make(chan struct{})
 	tree := functions(t, map[string]backendtest.HandlerFunc{"echo": echo, "wait": func(context.Context, *rpc.Call) {}})
-	serve := func() *Listener { return listen(t, ListenConfig{Options: Options{Handler: tree}, Address: "local://again"}) }
+	serve := func() *Listener {
+		return listen(t, ListenConfig{Options: Options{Handler: tree}, Address: "local://again"})
+	}
 	first := serve()
 	c := dial(t, first, DialConfig{
 		Reconnect: true, Changed: func(connected bool, reason error) { changes <- change{connected, reason} },
