@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -353,5 +354,27 @@ func TestShow_LongValue_IsCut(t *testing.T) {
 	_, err := Format{}.Decode([]byte(`["` + strings.Repeat("é", 100) + `", 0, 0]`))
 	if !errors.Is(err, ErrNotMessage) || len(err.Error()) > 150 || !bytes.Contains([]byte(err.Error()), []byte("...")) {
 		t.Fatalf("error %v", err)
+	}
+}
+
+// Strings longer than longString are searched in another way; a byte that needs a look is found wherever it stands.
+func TestCheck_LongStrings_EveryPlace(t *testing.T) {
+	plain := bytes.Repeat([]byte("x"), 2*plainWindow)
+	for at := 0; at < len(plain); at++ {
+		if at > 3*longString && at < plainWindow-8 {
+			continue
+		}
+		for _, c := range []struct {
+			put string
+			ok  bool
+		}{{"\\n", true}, {"\n", false}, {"\\x", false}, {"\x1f", false}, {"\x7f", true}} {
+			value := slices.Concat([]byte{'"'}, plain[:at], []byte(c.put), plain[at:], []byte{'"'})
+			if _, err := (Format{}).Check(value); (err == nil) != c.ok {
+				t.Fatalf("%q at %d gave %v", c.put, at, err)
+			}
+		}
+		if _, err := (Format{}).Check(slices.Concat([]byte{'"'}, plain[:at], []byte{'"'})); err != nil {
+			t.Fatalf("a string of %d bytes: %v", at, err)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package aiomas
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strconv"
 	"unicode/utf16"
@@ -122,8 +123,11 @@ func (f Format) jsonMap(data []byte, i, depth int) (int, error) {
 // refuses raw control characters and accepts escaped lone surrogates.
 func (f Format) jsonString(data []byte, i int) (int, error) {
 	for i++; i < len(data); i++ {
-		for i+8 <= len(data) && plainWord(binary.LittleEndian.Uint64(data[i:])) {
-			i += 8
+		for begin := i; i+8 <= len(data) && plainWord(binary.LittleEndian.Uint64(data[i:])); {
+			if i += 8; i-begin == longString {
+				i = skipPlain(data, i)
+				begin = i
+			}
 		}
 		if i == len(data) {
 			break
@@ -151,6 +155,33 @@ func (f Format) jsonString(data []byte, i int) (int, error) {
 		}
 	}
 	return 0, f.syntax(len(data), `closing "`)
+}
+
+// After longString plain bytes the next plainWindow bytes of a string are searched with the wide instructions behind bytes.IndexByte. The
+// window bounds what is searched in vain when the string has an escape every now and then.
+const (
+	longString  = 256
+	plainWindow = 4096
+)
+
+// skipPlain is the next byte of a string from i on that may need a look, or an earlier one.
+func skipPlain(data []byte, i int) int {
+	end := min(i+plainWindow, len(data))
+	if n := bytes.IndexByte(data[i:end], '"'); n >= 0 {
+		end = i + n
+	}
+	if n := bytes.IndexByte(data[i:end], '\\'); n >= 0 {
+		end = i + n
+	}
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	for ; i+32 <= end; i += 32 {
+		a, b := binary.LittleEndian.Uint64(data[i:]), binary.LittleEndian.Uint64(data[i+8:])
+		c, d := binary.LittleEndian.Uint64(data[i+16:]), binary.LittleEndian.Uint64(data[i+24:])
+		if ((a-ones*0x20)&^a|(b-ones*0x20)&^b|(c-ones*0x20)&^c|(d-ones*0x20)&^d)&tops != 0 {
+			return i
+		}
+	}
+	return i
 }
 
 // plainWord tells whether none of eight bytes is a quote, a backslash or a
