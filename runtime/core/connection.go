@@ -15,6 +15,7 @@ import (
 	"aimrtrpc/runtime/filter"
 	"aimrtrpc/runtime/registry"
 	"aimrtrpc/runtime/rpc"
+	"aimrtrpc/runtime/value"
 	wire "aimrtrpc/runtime/wire/aiomas"
 )
 
@@ -88,8 +89,8 @@ type Router struct {
 // NewRouter makes a router without services.
 func (m *Module) NewRouter() *Router { return &Router{module: m, tree: dialect.NewTree()} }
 
-// Add makes a service reachable; the name of the options is its path. Calls bring the array [args, kwargs] in "json" or "msgpack", and the
-// response is one value. The filters are those that the rules of services give the path at this moment.
+// Add makes a service reachable; the name of the options is its path. Calls bring the array [args, kwargs] in "json" or "msgpack", that of the
+// connection when the request type supports both, and the response is one value in either. The filters are those that the rules of services give the path at this moment.
 func (r *Router) Add(o ServiceOptions) (*Service, error) {
 	m := r.module
 	if err := m.runtime.need("a router takes services", Init, Start); err != nil {
@@ -110,10 +111,39 @@ func (r *Router) Add(o ServiceOptions) (*Service, error) {
 	s := &Service{runtime: m.runtime, method: method, handler: o.Handler, foreign: o.Foreign}
 	s.ended = s.end
 	s.route.Store(&serviceRoute{Route: match, filters: filters, chain: filter.Chain(filters, o.Handler.Handle)})
-	if err := r.tree.Add(o.Name, method, s); err != nil {
+	if err := r.tree.Add(o.Name, method, routed{s}); err != nil {
 		return nil, treeError(err)
 	}
 	return s, nil
+}
+
+// routed is a service that gets its arguments in a serialization it supports.
+type routed struct{ *Service }
+
+// Handle serves one call.
+func (s routed) Handle(ctx context.Context, call *rpc.Call) {
+	data, err := call.Request.Bytes("")
+	have := call.Context.Serialization
+	switch {
+	case err != nil || s.method.Supports(have):
+	case have == "json" && s.method.Supports("msgpack"):
+		data, err = value.JSONToMsgPack(nil, data, value.Limits{})
+		have = "msgpack"
+	case have == "msgpack" && s.method.Supports("json"):
+		data, err = value.MsgPackToJSON(nil, data, value.Limits{})
+		have = "json"
+	default:
+		call.Finish(rpc.Statusf(rpc.CodeSvrInvalidSerializationType, "%q supports neither json nor msgpack", s.method.Name()), rpc.Payload{})
+		return
+	}
+	if err != nil {
+		call.Finish(rpc.NewStatus(rpc.CodeSvrDeserializationFailed, err.Error()), rpc.Payload{})
+		return
+	}
+	if have != call.Context.Serialization {
+		call.Request, call.Context.Serialization = rpc.BytesPayload(have, data), have
+	}
+	s.Service.Handle(ctx, call)
 }
 
 // Remove takes out a service, or a router with all that is in it.
@@ -226,8 +256,8 @@ func (m *Module) adopt(conn *aiomas.Conn, most int) (*Connection, error) {
 	return c, nil
 }
 
-// Method gives the method at a path of the peer, the name of the options; the same one for the same path. Its calls take and give what
-// Router.Add says, have no timeout unless one is set, and end with CONNECTION_LOST when the link goes.
+// Method gives the method at a path of the peer, the name of the options; the same one for the same path. Its calls take [args, kwargs] and give a
+// value, both in the serialization of the call, "json" or "msgpack"; they have no timeout unless one is set, and end with CONNECTION_LOST when the link goes.
 func (c *Connection) Method(o ClientOptions) (*Client, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -80,6 +80,32 @@ func TestConnection_MethodOfAPath_CallsTheRouterOfThePeer(t *testing.T) {
 	}
 }
 
+func TestRouter_ServiceOfOneSerialization_GetsIt(t *testing.T) {
+	for _, codec := range []string{"json", "msgpack", "msgpack_blosc"} {
+		_, _, router, _, c := newLinks(t, localConfig, nil, core.ConnectionOptions{Codec: codec})
+		for _, serialization := range []string{"json", "msgpack", "pb"} {
+			_, err := router.Add(core.ServiceOptions{Name: serialization, Request: rpc.Raw{serialization}, Handler: core.HandlerFunc(
+				func(_ context.Context, call *rpc.Call, request []byte) ([]byte, error) {
+					if call.Context.Serialization != serialization {
+						t.Errorf("%s gets %s", serialization, call.Context.Serialization)
+					}
+					return request, nil
+				})})
+			check(t, err)
+			m, err := c.Method(core.ClientOptions{Name: serialization, Request: rpc.Raw{"json"}})
+			check(t, err)
+			got, err := m.Call(context.Background(), nil, []byte(`[["x"], {}]`))
+			if serialization == "pb" {
+				if rpc.StatusOf(err).Code() != rpc.CodeSvrInvalidSerializationType {
+					t.Errorf("%v", err)
+				}
+			} else if err != nil || string(got) != `[["x"], {}]` {
+				t.Errorf("%s over %s: %q, %v", serialization, codec, got, err)
+			}
+		}
+	}
+}
+
 func TestConnection_HandlerCallsBack_OverItsConnection(t *testing.T) {
 	f, m, router, l, _ := newLinks(t, localConfig, nil, core.ConnectionOptions{})
 	_, err := router.Add(core.ServiceOptions{Name: "ask", Handler: core.HandlerFunc(func(ctx context.Context, call *rpc.Call, _ []byte) ([]byte, error) {

@@ -159,8 +159,8 @@ func (b *Backend) settle(call, inner *rpc.Call, serialization string) {
 		call.Finish(inner.Status(), rpc.Payload{})
 		return
 	}
-	result, err := inner.Response().Bytes("")
-	if err == nil {
+	result, err := inner.Response().Bytes("") // JSON has been made by the connection
+	if err == nil && serialization != serialJSON {
 		result, err = b.options.unpack(serialization, result)
 	}
 	var response rpc.Payload

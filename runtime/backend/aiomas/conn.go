@@ -34,7 +34,7 @@ func newConn(o Options) *Conn {
 }
 
 // Invoke calls the path that is the name of the call's method. The payload is the array [args, kwargs] in "json" or "msgpack", none for a call
-// without arguments; the result is one value in the codec of the connection. It never waits: what the socket has no room for is kept, within MaxPendingBytes. Timeout and cancellation are
+// without arguments; the result is one value, in that of the call's context or else that of the connection. It never waits: what the socket has no room for is kept, within MaxPendingBytes. Timeout and cancellation are
 // the caller's, who ends the call; the reply is then ignored.
 func (c *Conn) Invoke(_ context.Context, call *rpc.Call) {
 	args, kwargs, status := c.options.arguments(call.Request)

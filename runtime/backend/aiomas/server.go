@@ -169,11 +169,8 @@ func (o *Options) pack(m *rpc.Method, serialization string, data []byte) (args, 
 
 var errNoBinary = errors.New("the codec json has no form for bytes: call with the serialization json, or configure the codec msgpack at both ends")
 
-// unpack makes a response message out of the result of a call.
+// unpack makes a response message out of the bytes that are the result of a call.
 func (o *Options) unpack(serialization string, result []byte) ([]byte, error) {
-	if serialization == serialJSON {
-		return o.transcode(o.serialization(), serialJSON, result)
-	}
 	data, ok := o.binary(result)
 	if !ok {
 		return nil, fmt.Errorf("the result is %s, expected the bytes of a message in %q", o.values().ShapeOf(result), serialization)

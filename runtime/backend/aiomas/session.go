@@ -24,7 +24,7 @@ type session struct {
 
 	mu      sync.Mutex // guards what follows
 	link    *dialect.Link
-	pending map[uint64]*rpc.Call
+	pending map[uint64]pending
 	serving map[*serverCall]struct{}
 	ended   error // not nil once the socket is gone
 
@@ -43,6 +43,13 @@ type session struct {
 	limit   *time.Timer
 }
 
+// pending is an own call without its reply. The serialization its result is wanted in is noted: when the call has ended, its context may serve
+// another.
+type pending struct {
+	call   *rpc.Call
+	serial string
+}
+
 // outgoing is a payload that waits; call is nil for an answer.
 type outgoing struct {
 	payload []byte
@@ -52,7 +59,7 @@ type outgoing struct {
 func newSession(c *Conn, fc *framed.Conn, peer rpc.Peer) *session {
 	s := &session{
 		conn: c, fc: fc, peer: peer, format: c.options.values(), serial: c.options.serialization(), link: c.options.link(),
-		pending: map[uint64]*rpc.Call{}, serving: map[*serverCall]struct{}{},
+		pending: map[uint64]pending{}, serving: map[*serverCall]struct{}{},
 	}
 	s.room.L, s.arrived.L = &s.mu, &s.mu
 	return s
@@ -61,6 +68,10 @@ func newSession(c *Conn, fc *framed.Conn, peer rpc.Peer) *session {
 // invoke sends a request and never waits.
 func (s *session) invoke(call *rpc.Call, path string, args, kwargs []byte) {
 	call.SetPeer(s.peer)
+	serial := s.serial
+	if want := call.Context.Serialization; want == serialJSON || want == serialMsgPack {
+		serial = want
+	}
 	s.mu.Lock()
 	if s.ended != nil {
 		s.mu.Unlock()
@@ -73,7 +84,7 @@ func (s *session) invoke(call *rpc.Call, path string, args, kwargs []byte) {
 		call.Finish(refusedRequest(err), rpc.Payload{})
 		return
 	}
-	s.pending[id] = call
+	s.pending[id] = pending{call, serial}
 	s.post(out, call)
 	s.mu.Unlock()
 	call.OnFinish(func(*rpc.Call) { s.forget(id) }) // at once when it has ended
@@ -176,11 +187,11 @@ func (s *session) Frame(fc *framed.Conn, payload []byte) {
 		s.take(e)
 		s.mu.Unlock()
 	case dialect.Replied, dialect.Failed:
-		call := s.pending[e.Number]
+		p := s.pending[e.Number]
 		delete(s.pending, e.Number)
 		s.mu.Unlock()
-		if call != nil {
-			s.finish(call, e)
+		if p.call != nil {
+			s.finish(p, e)
 		}
 	default:
 		s.mu.Unlock()
@@ -188,19 +199,25 @@ func (s *session) Frame(fc *framed.Conn, payload []byte) {
 }
 
 // finish ends an own call with the peer's reply.
-func (s *session) finish(call *rpc.Call, e dialect.Event) {
+func (s *session) finish(p pending, e dialect.Event) {
+	call := p.call
 	if e.Kind == dialect.Failed {
 		call.Finish(dialect.ReadFailure(s.format, e.Content).Status(), rpc.Payload{})
 		return
 	}
-	call.Finish(rpc.OK, rpc.BytesPayload(s.serial, e.Content))
+	content, err := s.conn.options.transcode(s.serial, p.serial, e.Content)
+	if err != nil {
+		call.Finish(rpc.NewStatus(rpc.CodeCliDeserializationFailed, err.Error()), rpc.Payload{})
+		return
+	}
+	call.Finish(rpc.OK, rpc.BytesPayload(p.serial, content))
 }
 
 // Closed comes when the socket is gone.
 func (s *session) Closed(_ *framed.Conn, reason error) {
 	s.mu.Lock()
 	s.ended = reason
-	pending, serving := s.pending, s.serving
+	open, serving := s.pending, s.serving
 	s.pending, s.serving, s.inbox = nil, nil, nil
 	s.link.ForgetAll()
 	if s.limit != nil {
@@ -209,8 +226,8 @@ func (s *session) Closed(_ *framed.Conn, reason error) {
 	s.arrived.Broadcast()
 	s.mu.Unlock()
 	status := lost(s.peer, reason)
-	for _, call := range pending {
-		call.Finish(status, rpc.Payload{})
+	for _, p := range open {
+		p.call.Finish(status, rpc.Payload{})
 	}
 	for c := range serving {
 		c.End(status)
