@@ -1,5 +1,6 @@
 /*
- * connection.c - connections whose bytes the host moves: handle, lock and memory. The protocol is Go's (runtime/core/hosted.go).
+ * connection.c - connections whose bytes the host moves: handle, lock and memory. The protocol is Go's (runtime/core/hosted.go). Handles of
+ * connections with sockets are made here too, because they are of the same kind; all else about those is link.go's.
  *
  * Life of memory: an object is never given back, so that a thread that looks a handle up while another one releases it finds an object
  * of this type; the handle in the object tells whether it is still the one that was meant.
@@ -10,6 +11,8 @@
 
 #include <stdlib.h>
 
+#include "link.h"
+
 #include "objects.h"
 
 #define STATE_IDLE 0u
@@ -19,6 +22,7 @@
 typedef struct front_connection {
   _Atomic uint64_t handle;
   _Atomic uint32_t state; /* STATE_*; everything below belongs to the thread that made it busy */
+  _Atomic uint64_t owner; /* the id of a connection that Go owns; 0 = the host moves the bytes */
   uint64_t go_id;
   front_bytes contents; /* of the events that feed gave */
   front_bytes frame;    /* what the other functions gave */
@@ -51,8 +55,10 @@ static void give_connection(front_connection *connection) {
 
 /* Ends a connection whose handle is stale; the caller has made it busy. */
 static void end_connection(front_connection *connection) {
-  aimrtgo_hosted_release(connection->go_id);
+  if (connection->go_id != 0) aimrtgo_hosted_release(connection->go_id);
+  connection->go_id = 0;
   atomic_store_explicit(&connection->handle, 0, memory_order_relaxed);
+  atomic_store_explicit(&connection->owner, 0, memory_order_relaxed);
   front_bytes_free(&connection->contents);
   front_bytes_free(&connection->frame);
   connection->output = connection->buffered = 0;
@@ -79,8 +85,14 @@ static front_connection *enter_connection(aimrt_rpc_connection_t handle, aimrt_r
                          (unsigned long long)handle);
     return NULL;
   }
-  if (connection != NULL && atomic_load_explicit(&connection->handle, memory_order_relaxed) == handle) return connection;
+  bool meant = connection != NULL && atomic_load_explicit(&connection->handle, memory_order_relaxed) == handle;
+  if (meant && atomic_load_explicit(&connection->owner, memory_order_relaxed) == 0) return connection;
   if (connection != NULL) leave_connection(connection);
+  if (meant) {
+    *result = front_fail(error, AIMRT_RPC_RESULT_UNSUPPORTED, "connection %#llx has a socket of its own: the host cannot move its bytes",
+                         (unsigned long long)handle);
+    return NULL;
+  }
   *result = front_fail(error, AIMRT_RPC_RESULT_INVALID_HANDLE, "%#llx is not a live connection handle", (unsigned long long)handle);
   return NULL;
 }
@@ -309,14 +321,48 @@ uint64_t aimrt_rpc_connection_open_count(aimrt_rpc_connection_t connection) {
   return found == NULL ? 0 : atomic_load_explicit(&found->open, memory_order_relaxed);
 }
 
-void aimrt_rpc_connection_release(aimrt_rpc_connection_t connection) {
-  if (front_guards_forked()) return;
-  front_connection *dropped = front_handle_drop(AIMRT_RPC_KIND_CONNECTION, connection);
+/* Makes a handle stale and ends the connection, here or in the thread that is inside. */
+static void drop_connection(aimrt_rpc_connection_t handle) {
+  front_connection *dropped = front_handle_drop(AIMRT_RPC_KIND_CONNECTION, handle);
   if (dropped == NULL) return;
   for (uint32_t state = STATE_IDLE;;) {
     uint32_t wanted = state == STATE_IDLE ? STATE_BUSY : STATE_LEAVING;
     if (!atomic_compare_exchange_weak_explicit(&dropped->state, &state, wanted, memory_order_acq_rel, memory_order_acquire)) continue;
     if (wanted == STATE_BUSY) end_connection(dropped);
-    return; /* else the thread inside ends it */
+    return;
   }
+}
+
+void aimrt_rpc_connection_release(aimrt_rpc_connection_t connection) {
+  if (front_guards_forked()) return;
+  uint64_t owner = front_connection_owner(connection);
+  if (owner != 0 && owner != FRONT_CONNECTION_HOSTED)
+    aimrtgo_link_release(owner);
+  else
+    drop_connection(connection);
+}
+
+/* ---- Connections with sockets ------------------------------------------------------------------------------------------- */
+
+aimrt_rpc_connection_t front_connection_publish(uint64_t go_id) {
+  front_connection *connection = take_connection();
+  if (connection == NULL) return 0;
+  atomic_store_explicit(&connection->owner, go_id, memory_order_relaxed);
+  uint64_t handle = front_handle_new(AIMRT_RPC_KIND_CONNECTION, connection);
+  if (handle == 0) {
+    end_connection(connection);
+    return 0;
+  }
+  atomic_store_explicit(&connection->handle, handle, memory_order_release);
+  return handle;
+}
+
+void front_connection_withdraw(aimrt_rpc_connection_t connection) { drop_connection(connection); }
+
+uint64_t front_connection_owner(aimrt_rpc_connection_t connection) {
+  front_connection *found = front_handle_find(AIMRT_RPC_KIND_CONNECTION, connection);
+  if (found == NULL) return 0;
+  uint64_t owner = atomic_load_explicit(&found->owner, memory_order_acquire);
+  if (front_handle_find(AIMRT_RPC_KIND_CONNECTION, connection) != found) return 0; /* released meanwhile: the owner may be another's */
+  return owner == 0 ? FRONT_CONNECTION_HOSTED : owner;
 }

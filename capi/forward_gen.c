@@ -248,3 +248,209 @@ aimrt_rpc_result_t aimrt_rpc_handle_find_client(
   if (method_out == NULL) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "method_out is NULL");
   return aimrtgo_handle_find_client(handle, name, method_out, error);
 }
+
+aimrt_rpc_result_t aimrt_rpc_router_create(
+    aimrt_rpc_handle_t handle,
+    aimrt_rpc_router_t *router_out,
+    aimrt_rpc_error_t *error) {
+  if (router_out != NULL) memset(router_out, 0, sizeof *router_out);
+  if (error != NULL) memset(error, 0, sizeof *error);
+  if (front_guards_forked()) return front_fail_forked(error);
+  if (router_out == NULL) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "router_out is NULL");
+  return aimrtgo_router_create(handle, router_out, error);
+}
+
+aimrt_rpc_result_t aimrt_rpc_router_register(
+    aimrt_rpc_router_t router,
+    const aimrt_rpc_service_options_t *options,
+    aimrt_rpc_service_t *service_out,
+    aimrt_rpc_error_t *error) {
+  if (service_out != NULL) memset(service_out, 0, sizeof *service_out);
+  if (error != NULL) memset(error, 0, sizeof *error);
+  if (front_guards_forked()) return front_fail_forked(error);
+  aimrt_rpc_service_options_t options_known = AIMRT_RPC_SERVICE_OPTIONS_INIT;
+  aimrt_rpc_result_t options_read = AIMRT_RPC_RESULT_OK;
+  options_read = front_struct_read(&options_known, sizeof options_known, options, "aimrt_rpc_service_options_t", error);
+  if (options_read != AIMRT_RPC_RESULT_OK) return options_read;
+  if (options_known.reserved != 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_service_options_t.reserved is not 0");
+  if (options_known.name.data == NULL && options_known.name.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_service_options_t.name has a size and no data");
+  if (options_known.descriptor.data == NULL && options_known.descriptor.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_service_options_t.descriptor has a size and no data");
+  return aimrtgo_router_register(router, &options_known, service_out, error);
+}
+
+aimrt_rpc_result_t aimrt_rpc_router_remove(
+    aimrt_rpc_router_t router,
+    aimrt_rpc_str_t path,
+    aimrt_rpc_error_t *error) {
+  if (error != NULL) memset(error, 0, sizeof *error);
+  if (front_guards_forked()) return front_fail_forked(error);
+  if (path.data == NULL && path.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "path has a size and no data");
+  if (path.size == 0) path.data = NULL;
+  return aimrtgo_router_remove(router, path, error);
+}
+
+aimrt_rpc_result_t aimrt_rpc_router_attach(
+    aimrt_rpc_router_t router,
+    aimrt_rpc_str_t path,
+    aimrt_rpc_router_t sub_router,
+    aimrt_rpc_error_t *error) {
+  if (error != NULL) memset(error, 0, sizeof *error);
+  if (front_guards_forked()) return front_fail_forked(error);
+  if (path.data == NULL && path.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "path has a size and no data");
+  if (path.size == 0) path.data = NULL;
+  return aimrtgo_router_attach(router, path, sub_router, error);
+}
+
+void aimrt_rpc_router_release(aimrt_rpc_router_t router) {
+  if (!front_guards_forked()) aimrtgo_router_release(router);
+}
+
+aimrt_rpc_result_t aimrt_rpc_handle_dial(
+    aimrt_rpc_handle_t handle,
+    const aimrt_rpc_connection_options_t *options,
+    aimrt_rpc_connection_t *connection_out,
+    aimrt_rpc_error_t *error) {
+  if (connection_out != NULL) memset(connection_out, 0, sizeof *connection_out);
+  if (error != NULL) memset(error, 0, sizeof *error);
+  if (front_guards_forked()) return front_fail_forked(error);
+  aimrt_rpc_connection_options_t options_known = AIMRT_RPC_CONNECTION_OPTIONS_INIT;
+  aimrt_rpc_result_t options_read = AIMRT_RPC_RESULT_OK;
+  options_read = front_struct_read(&options_known, sizeof options_known, options, "aimrt_rpc_connection_options_t", error);
+  if (options_read != AIMRT_RPC_RESULT_OK) return options_read;
+  if (options_known.dialect.data == NULL && options_known.dialect.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_connection_options_t.dialect has a size and no data");
+  if (options_known.address.data == NULL && options_known.address.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_connection_options_t.address has a size and no data");
+  if (options_known.tls_ca.data == NULL && options_known.tls_ca.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_connection_options_t.tls_ca has a size and no data");
+  if (options_known.tls_certificate.data == NULL && options_known.tls_certificate.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_connection_options_t.tls_certificate has a size and no data");
+  if (options_known.tls_key.data == NULL && options_known.tls_key.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_connection_options_t.tls_key has a size and no data");
+  if (options_known.tls_server_name.data == NULL && options_known.tls_server_name.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_connection_options_t.tls_server_name has a size and no data");
+  if (options_known.token.data == NULL && options_known.token.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_connection_options_t.token has a size and no data");
+  if (connection_out == NULL) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "connection_out is NULL");
+  return aimrtgo_handle_dial(handle, &options_known, connection_out, error);
+}
+
+aimrt_rpc_result_t aimrt_rpc_handle_listen(
+    aimrt_rpc_handle_t handle,
+    const aimrt_rpc_connection_options_t *options,
+    aimrt_rpc_listener_t *listener_out,
+    aimrt_rpc_error_t *error) {
+  if (listener_out != NULL) memset(listener_out, 0, sizeof *listener_out);
+  if (error != NULL) memset(error, 0, sizeof *error);
+  if (front_guards_forked()) return front_fail_forked(error);
+  aimrt_rpc_connection_options_t options_known = AIMRT_RPC_CONNECTION_OPTIONS_INIT;
+  aimrt_rpc_result_t options_read = AIMRT_RPC_RESULT_OK;
+  options_read = front_struct_read(&options_known, sizeof options_known, options, "aimrt_rpc_connection_options_t", error);
+  if (options_read != AIMRT_RPC_RESULT_OK) return options_read;
+  if (options_known.dialect.data == NULL && options_known.dialect.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_connection_options_t.dialect has a size and no data");
+  if (options_known.address.data == NULL && options_known.address.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_connection_options_t.address has a size and no data");
+  if (options_known.tls_ca.data == NULL && options_known.tls_ca.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_connection_options_t.tls_ca has a size and no data");
+  if (options_known.tls_certificate.data == NULL && options_known.tls_certificate.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_connection_options_t.tls_certificate has a size and no data");
+  if (options_known.tls_key.data == NULL && options_known.tls_key.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_connection_options_t.tls_key has a size and no data");
+  if (options_known.tls_server_name.data == NULL && options_known.tls_server_name.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_connection_options_t.tls_server_name has a size and no data");
+  if (options_known.token.data == NULL && options_known.token.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_connection_options_t.token has a size and no data");
+  if (listener_out == NULL) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "listener_out is NULL");
+  return aimrtgo_handle_listen(handle, &options_known, listener_out, error);
+}
+
+aimrt_rpc_result_t aimrt_rpc_listener_address(
+    aimrt_rpc_listener_t listener,
+    aimrt_rpc_buffer_t *address_out,
+    aimrt_rpc_error_t *error) {
+  if (address_out != NULL) memset(address_out, 0, sizeof *address_out);
+  if (error != NULL) memset(error, 0, sizeof *error);
+  if (front_guards_forked()) return front_fail_forked(error);
+  if (address_out == NULL) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "address_out is NULL");
+  return aimrtgo_listener_address(listener, address_out, error);
+}
+
+void aimrt_rpc_listener_release(aimrt_rpc_listener_t listener) {
+  if (!front_guards_forked()) aimrtgo_listener_release(listener);
+}
+
+aimrt_rpc_result_t aimrt_rpc_connection_method(
+    aimrt_rpc_connection_t connection,
+    aimrt_rpc_str_t path,
+    aimrt_rpc_method_t *method_out,
+    aimrt_rpc_error_t *error) {
+  if (method_out != NULL) memset(method_out, 0, sizeof *method_out);
+  if (error != NULL) memset(error, 0, sizeof *error);
+  if (front_guards_forked()) return front_fail_forked(error);
+  if (path.data == NULL && path.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "path has a size and no data");
+  if (path.size == 0) path.data = NULL;
+  if (method_out == NULL) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "method_out is NULL");
+  return aimrtgo_connection_method(connection, path, method_out, error);
+}
+
+aimrt_rpc_result_t aimrt_rpc_connection_encoding(
+    aimrt_rpc_connection_t connection,
+    uint32_t *codec_out,
+    aimrt_rpc_error_t *error) {
+  if (codec_out != NULL) memset(codec_out, 0, sizeof *codec_out);
+  if (error != NULL) memset(error, 0, sizeof *error);
+  if (front_guards_forked()) return front_fail_forked(error);
+  if (codec_out == NULL) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "codec_out is NULL");
+  return aimrtgo_connection_encoding(connection, codec_out, error);
+}
+
+aimrt_rpc_result_t aimrt_rpc_connection_peer(
+    aimrt_rpc_connection_t connection,
+    aimrt_rpc_buffer_t *peer_out,
+    aimrt_rpc_buffer_t *identity_out,
+    aimrt_rpc_error_t *error) {
+  if (peer_out != NULL) memset(peer_out, 0, sizeof *peer_out);
+  if (identity_out != NULL) memset(identity_out, 0, sizeof *identity_out);
+  if (error != NULL) memset(error, 0, sizeof *error);
+  if (front_guards_forked()) return front_fail_forked(error);
+  if (peer_out == NULL) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "peer_out is NULL");
+  return aimrtgo_connection_peer(connection, peer_out, identity_out, error);
+}
+
+aimrt_rpc_result_t aimrt_rpc_connection_reference(
+    aimrt_rpc_connection_t connection,
+    aimrt_rpc_str_t path,
+    aimrt_rpc_buffer_t *value_out,
+    aimrt_rpc_error_t *error) {
+  if (value_out != NULL) memset(value_out, 0, sizeof *value_out);
+  if (error != NULL) memset(error, 0, sizeof *error);
+  if (front_guards_forked()) return front_fail_forked(error);
+  if (path.data == NULL && path.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "path has a size and no data");
+  if (path.size == 0) path.data = NULL;
+  if (value_out == NULL) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "value_out is NULL");
+  return aimrtgo_connection_reference(connection, path, value_out, error);
+}
+
+aimrt_rpc_result_t aimrt_rpc_connection_reference_path(
+    aimrt_rpc_connection_t connection,
+    aimrt_rpc_bytes_t value,
+    aimrt_rpc_buffer_t *path_out,
+    aimrt_rpc_error_t *error) {
+  if (path_out != NULL) memset(path_out, 0, sizeof *path_out);
+  if (error != NULL) memset(error, 0, sizeof *error);
+  if (front_guards_forked()) return front_fail_forked(error);
+  if (value.data == NULL && value.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "value has a size and no data");
+  if (value.size == 0) value.data = NULL;
+  if (path_out == NULL) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "path_out is NULL");
+  return aimrtgo_connection_reference_path(connection, value, path_out, error);
+}
+
+aimrt_rpc_result_t aimrt_rpc_connection_close(aimrt_rpc_connection_t connection, aimrt_rpc_error_t *error) {
+  if (error != NULL) memset(error, 0, sizeof *error);
+  if (front_guards_forked()) return front_fail_forked(error);
+  return aimrtgo_connection_close(connection, error);
+}
+
+aimrt_rpc_result_t aimrt_rpc_connection_retain(aimrt_rpc_connection_t connection, aimrt_rpc_error_t *error) {
+  if (error != NULL) memset(error, 0, sizeof *error);
+  if (front_guards_forked()) return front_fail_forked(error);
+  return aimrtgo_connection_retain(connection, error);
+}
+
+aimrt_rpc_result_t aimrt_rpc_call_connection(
+    aimrt_rpc_call_t call,
+    aimrt_rpc_connection_t *connection_out,
+    aimrt_rpc_error_t *error) {
+  if (connection_out != NULL) memset(connection_out, 0, sizeof *connection_out);
+  if (error != NULL) memset(error, 0, sizeof *error);
+  if (front_guards_forked()) return front_fail_forked(error);
+  if (connection_out == NULL) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "connection_out is NULL");
+  return aimrtgo_call_connection(call, connection_out, error);
+}

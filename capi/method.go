@@ -73,7 +73,7 @@ func aimrtgo_handle_register_service(h C.aimrt_rpc_handle_t, o *C.aimrt_rpc_serv
 		if err := checked(func(e *C.aimrt_rpc_error_t) C.aimrt_rpc_result_t { return C.front_service_options_check(o, e) }); err != nil {
 			return err
 		}
-		s, err := m.registerService(o)
+		s, err := m.registerService(o, m.core.RegisterService)
 		if err == nil && out != nil {
 			*out = C.front_service_handle(s.front)
 		}
@@ -81,8 +81,8 @@ func aimrtgo_handle_register_service(h C.aimrt_rpc_handle_t, o *C.aimrt_rpc_serv
 	})
 }
 
-// registerService registers with the core first: when that refuses, user_data is still the caller's.
-func (m *moduleObject) registerService(o *C.aimrt_rpc_service_options_t) (*foreignService, error) {
+// registerService registers with the core first, in the module or in a router: when that refuses, user_data is still the caller's.
+func (m *moduleObject) registerService(o *C.aimrt_rpc_service_options_t, register func(core.ServiceOptions) (*core.Service, error)) (*foreignService, error) {
 	if o.queue != 0 && C.front_handle_find(C.AIMRT_RPC_KIND_QUEUE, C.uint64_t(o.queue)) == nil {
 		return nil, stale("queue", uint64(o.queue))
 	}
@@ -90,8 +90,8 @@ func (m *moduleObject) registerService(o *C.aimrt_rpc_service_options_t) (*forei
 		return nil, stale("executor", uint64(o.executor))
 	}
 	raw := texts(o.serializations, o.serialization_count)
-	s := &foreignService{runtime: m.runtime}
-	served, err := m.core.RegisterService(core.ServiceOptions{
+	s := &foreignService{runtime: m.runtime, module: m}
+	served, err := register(core.ServiceOptions{
 		Name: text(&o.name), Shape: rpc.Shape(o.shape), Request: typesOf(o.request_type, raw), Response: typesOf(o.response_type, raw),
 		Descriptor: bytesOf(&o.descriptor), Handler: s, Foreign: s,
 	})

@@ -30,6 +30,7 @@ type runtimeObject struct {
 	index uint32
 	sink  *logSink
 	users users // of the C objects
+	links hostLinks
 
 	mu        sync.Mutex // guards what follows
 	modules   []*moduleObject
@@ -314,6 +315,7 @@ func (r *runtimeObject) executorList() []*threads {
 // free gives back what C holds for the runtime. It has shut down, and nobody finds it any more.
 func (r *runtimeObject) free() {
 	r.users.close()
+	r.links.free()
 	for _, id := range r.methods {
 		clientMethods.Take(id)
 	}

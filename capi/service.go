@@ -21,6 +21,7 @@ var servedCalls handle.Table[*servedCall]
 // foreignService is a method that a foreign module serves, as the model's handler.
 type foreignService struct {
 	runtime *runtimeObject
+	module  *moduleObject
 	method  *rpc.Method
 	front   *C.front_service
 }
@@ -28,10 +29,11 @@ type foreignService struct {
 // servedCall is one call in a foreign handler. C's reference is given back when the last user is gone: the call itself, or a cancel that
 // runs at that moment on another thread.
 type servedCall struct {
-	call   *rpc.Call
-	native bool
-	ref    *C.front_server_call
-	users  atomic.Int32
+	service *foreignService
+	call    *rpc.Call
+	native  bool
+	ref     *C.front_server_call
+	users   atomic.Int32
 }
 
 func (s *servedCall) release() {
@@ -57,7 +59,7 @@ func (f *foreignService) Handle(_ context.Context, call *rpc.Call) {
 		call.Finish(rpc.NewStatus(rpc.CodeSvrNotReady, "the service is not complete"), rpc.Payload{})
 		return
 	}
-	s := &servedCall{call: call}
+	s := &servedCall{service: f, call: call}
 	s.users.Store(1)
 	r := C.front_serve_request{timeout_ns: C.uint64_t(max(call.Context.Timeout, 0))}
 	data, status := requestOf(s, &r)

@@ -55,6 +55,8 @@ typedef uint64_t aimrt_rpc_executor_t;
 typedef uint64_t aimrt_rpc_timer_t;    /* a task posted for later */
 typedef uint64_t aimrt_rpc_error_t;    /* why a function of this header failed */
 typedef uint64_t aimrt_rpc_connection_t; /* one link to a peer */
+typedef uint64_t aimrt_rpc_router_t;   /* what one end of a connection serves, by path */
+typedef uint64_t aimrt_rpc_listener_t; /* accepts connections */
 
 /* Kinds of handles, for aimrt_rpc_live_count and for reading the top byte of a handle. Numbers from 13 up are assigned to the
  * nouns stream, connection, filter and task, which a later minor version adds. */
@@ -75,6 +77,8 @@ typedef uint64_t aimrt_rpc_connection_t; /* one link to a peer */
 #define AIMRT_RPC_KIND_CONNECTION 14u
 #define AIMRT_RPC_KIND_FILTER 15u
 #define AIMRT_RPC_KIND_TASK 16u
+#define AIMRT_RPC_KIND_ROUTER 17u
+#define AIMRT_RPC_KIND_LISTENER 18u
 
 /* ---- Views and buffers -------------------------------------------------------------------------------------------------- */
 
@@ -1005,6 +1009,191 @@ AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_queue_wake(aimrt_rpc_queue_t queue, u
  * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
 AIMRT_RPC_API void aimrt_rpc_queue_release(aimrt_rpc_queue_t queue);
 
+/* ---- Connections whose sockets the runtime owns -------------------------------------------------------------------------- */
+
+/* Both ends of a connection may serve and call. A service of a router and a method of a connection have a path, "math/add", for a name. The
+ * payload of a call is the array [args, kwargs], positional and named arguments, its response one value; both are "json" or "msgpack". */
+
+/* Creates a router that serves nothing yet.
+ * Params: handle [in, borrowed]; router_out [out, owned] release with aimrt_rpc_router_release; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE; INVALID_ARGUMENT for a NULL output; LIMIT when no handle is left; FORKED.
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_router_create(aimrt_rpc_handle_t handle, aimrt_rpc_router_t *router_out,
+                                                         aimrt_rpc_error_t *error);
+
+/* Serves a path. Handler or queue, executor and the rest are as for aimrt_rpc_handle_register_service; the name of the options is the path.
+ * Connections that have the router serve the path from now on. On failure user_data stays with the caller.
+ * Params: router [in, borrowed]; options [in, borrowed]; service_out [out] nullable, owned by the runtime; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE; INVALID_ARGUMENT; INVALID_STATE before initialize and after shutdown; ALREADY_EXISTS when the path is
+ *   taken; LIMIT; UNSUPPORTED for a shape; FORKED.
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_router_register(aimrt_rpc_router_t router, const aimrt_rpc_service_options_t *options,
+                                                           aimrt_rpc_service_t *service_out, aimrt_rpc_error_t *error);
+
+/* Takes a path out, with all that is below it. Calls that run go on. What handlers of the path use must live until the runtime is
+ * released, when their user_data is given back.
+ * Params: router [in, borrowed]; path [in, borrowed]; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE; INVALID_ARGUMENT; NOT_FOUND with the nearest path; FORKED.
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_router_remove(aimrt_rpc_router_t router, aimrt_rpc_str_t path, aimrt_rpc_error_t *error);
+
+/* Puts all that another router serves, now and later, under a path. A router has one such place.
+ * Params: router [in, borrowed]; path [in, borrowed]; sub_router [in, borrowed] of the same runtime; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE; INVALID_ARGUMENT, also when a router would be inside itself; ALREADY_EXISTS when the path is taken or
+ *   sub_router has its place; LIMIT; FORKED.
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_router_attach(aimrt_rpc_router_t router, aimrt_rpc_str_t path,
+                                                         aimrt_rpc_router_t sub_router, aimrt_rpc_error_t *error);
+
+/* Releases a router's handle; connections, listeners and routers that have it go on serving. 0 and a second release are no-ops.
+ * Params: router [in, transferred].
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API void aimrt_rpc_router_release(aimrt_rpc_router_t router);
+
+#define AIMRT_RPC_CONNECTION_RECONNECT 1u     /* dial: connect again when the peer has gone; closed comes only after the close */
+#define AIMRT_RPC_CONNECTION_FAILURE_ARRAY 2u /* tell failures as mosaik does: an array of class, text and trace */
+
+/* Comes for each accepted connection before any of its calls is served, on a thread of the library; must not block. The handle is
+ * borrowed: aimrt_rpc_connection_retain keeps it. */
+typedef void (*aimrt_rpc_connected_fn)(void *user_data, aimrt_rpc_connection_t connection);
+
+typedef struct aimrt_rpc_connection_options_t {
+  uint32_t struct_size;
+  uint32_t flags;                       /* AIMRT_RPC_CONNECTION_RECONNECT, _FAILURE_ARRAY */
+  uint32_t codec;                       /* AIMRT_RPC_CONNECTION_CODEC_*, not _OPAQUE; both ends must have the same */
+  uint32_t max_connection_count;        /* listen: open connections, 0 = 10000 */
+  aimrt_rpc_str_t dialect;              /* empty = "aiomas", the only one of this version */
+  aimrt_rpc_str_t address;              /* "tcp://host:port" (listen: port 0 = any free one), "unix:///path", "local://name" */
+  aimrt_rpc_router_t router;            /* what this end serves; 0 = nothing */
+  uint64_t timeout_ns;                  /* dial: how long to try; 0 = once, UINT64_MAX = for ever */
+  aimrt_rpc_str_t tls_ca;               /* PEM files; TLS is used when one of the three is given */
+  aimrt_rpc_str_t tls_certificate;
+  aimrt_rpc_str_t tls_key;
+  aimrt_rpc_str_t tls_server_name;      /* dial: the name the peer's certificate must have; empty = the host of the address */
+  const aimrt_rpc_str_t *allowed_peers; /* names in certificates of peers that may connect; copied; none = every verified one */
+  size_t allowed_peer_count;
+  aimrt_rpc_str_t token;                /* listen: what a peer must give first; dial: what this end gives; empty = none */
+  uint64_t reference_type;              /* what both ends number references to services with, 0 as long as nobody counts otherwise */
+  uint32_t max_frame_size;              /* the limits as in aimrt_rpc_connection_hosted_options_t */
+  uint32_t max_depth;
+  uint32_t max_pending_count;
+  uint32_t max_open_count;
+  uint64_t max_pending_size;
+  aimrt_rpc_connected_fn connected;     /* listen: nullable */
+  void *user_data;
+  aimrt_rpc_free_fn user_data_free;     /* called when connected can no longer come */
+} aimrt_rpc_connection_options_t;
+
+#define AIMRT_RPC_CONNECTION_OPTIONS_INIT                                                                                     \
+  {(uint32_t)sizeof(aimrt_rpc_connection_options_t), 0u, 0u, 0u, {NULL, 0}, {NULL, 0}, 0u, 0u, {NULL, 0}, {NULL, 0},          \
+   {NULL, 0}, {NULL, 0}, NULL, 0, {NULL, 0}, 0u, 0u, 0u, 0u, 0u, 0u, NULL, NULL, NULL}
+
+/* Connects to a peer.
+ * Params: handle [in, borrowed]; options [in, borrowed]; connection_out [out, owned] release with aimrt_rpc_connection_release, which
+ *   closes it; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE, also for the router; INVALID_ARGUMENT; NOT_FOUND for a dialect; INVALID_STATE before initialize and after
+ *   shutdown; IO when the peer cannot be reached or refuses; LIMIT; UNSUPPORTED for the opaque codec; FORKED.
+ * Thread safety: any thread. Blocks: until connected, refused, or timeout_ns has passed. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_handle_dial(aimrt_rpc_handle_t handle, const aimrt_rpc_connection_options_t *options,
+                                                       aimrt_rpc_connection_t *connection_out, aimrt_rpc_error_t *error);
+
+/* Accepts connections at an address. On failure user_data stays with the caller.
+ * Params: handle [in, borrowed]; options [in, borrowed]; listener_out [out, owned] release with aimrt_rpc_listener_release;
+ *   error [out, owned] nullable.
+ * Returns: as aimrt_rpc_handle_dial; IO when the address cannot be had.
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_handle_listen(aimrt_rpc_handle_t handle, const aimrt_rpc_connection_options_t *options,
+                                                         aimrt_rpc_listener_t *listener_out, aimrt_rpc_error_t *error);
+
+/* Gives the address of a listener in the form that dial takes, with the port that was chosen.
+ * Params: listener [in, borrowed]; address_out [out, owned] release with aimrt_rpc_buffer_release; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE; INVALID_ARGUMENT for a NULL output; FORKED.
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_listener_address(aimrt_rpc_listener_t listener, aimrt_rpc_buffer_t *address_out,
+                                                            aimrt_rpc_error_t *error);
+
+/* Ends a listener and the connections it accepted. 0 and a second release are no-ops. Not inside a callback of this listener or of one of
+ * its connections.
+ * Params: listener [in, transferred].
+ * Thread safety: any thread. Blocks: until the sockets are closed. Since: 0.1.0 */
+AIMRT_RPC_API void aimrt_rpc_listener_release(aimrt_rpc_listener_t listener);
+
+/* Gives the method at a path of the peer: it is called as every other raw method. The same one for the same path. It is stale when all
+ * references to the connection are released; calls over a connection that is closed end with CONNECTION_LOST.
+ * Params: connection [in, borrowed]; path [in, borrowed] at most 512 bytes; method_out [out]; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE; INVALID_ARGUMENT; UNSUPPORTED for a connection whose bytes the host moves; LIMIT past 65536 methods of one
+ *   connection; OUT_OF_MEMORY; FORKED.
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_connection_method(aimrt_rpc_connection_t connection, aimrt_rpc_str_t path,
+                                                             aimrt_rpc_method_t *method_out, aimrt_rpc_error_t *error);
+
+/* Tells how values are encoded: AIMRT_RPC_CONNECTION_CODEC_JSON or _MSGPACK, also for compressed MsgPack.
+ * Params: connection [in, borrowed]; codec_out [out]; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE; INVALID_ARGUMENT; UNSUPPORTED for a connection whose bytes the host moves; FORKED.
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_connection_encoding(aimrt_rpc_connection_t connection, uint32_t *codec_out,
+                                                               aimrt_rpc_error_t *error);
+
+/* Tells who is at the other end.
+ * Params: connection [in, borrowed]; peer_out [out, owned] "tcp://127.0.0.1:5555", release with aimrt_rpc_buffer_release;
+ *   identity_out [out, owned] nullable, the name in the peer's certificate or empty; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE; INVALID_ARGUMENT; UNSUPPORTED for a connection whose bytes the host moves; OUT_OF_MEMORY; FORKED.
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_connection_peer(aimrt_rpc_connection_t connection, aimrt_rpc_buffer_t *peer_out,
+                                                           aimrt_rpc_buffer_t *identity_out, aimrt_rpc_error_t *error);
+
+/* Encodes a reference to a service of this end, to be an argument or a result: the peer can call it back over this connection.
+ * Params: connection [in, borrowed]; path [in, borrowed] of what this end's router serves, empty for all of it; value_out [out, owned]
+ *   release with aimrt_rpc_buffer_release; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE; INVALID_ARGUMENT; NOT_FOUND when nothing is served there; UNSUPPORTED for a connection whose bytes the host
+ *   moves; OUT_OF_MEMORY; FORKED.
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_connection_reference(aimrt_rpc_connection_t connection, aimrt_rpc_str_t path,
+                                                                aimrt_rpc_buffer_t *value_out, aimrt_rpc_error_t *error);
+
+/* Gives the path of the peer's service that a received value refers to.
+ * Params: connection [in, borrowed]; value [in, borrowed] one encoded value; path_out [out, owned] release with
+ *   aimrt_rpc_buffer_release; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE; INVALID_ARGUMENT; NOT_FOUND when the value is no reference; UNSUPPORTED for a connection whose bytes the
+ *   host moves; OUT_OF_MEMORY; FORKED.
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_connection_reference_path(aimrt_rpc_connection_t connection, aimrt_rpc_bytes_t value,
+                                                                     aimrt_rpc_buffer_t *path_out, aimrt_rpc_error_t *error);
+
+/* Tells once that a connection has ended for good, and why; on a thread of the library, or inside aimrt_rpc_connection_on_close when it
+ * has ended already. Must not block. */
+typedef void (*aimrt_rpc_closed_fn)(void *user_data, aimrt_rpc_connection_t connection, aimrt_rpc_str_t reason);
+
+/* Adds what is called when a connection has ended. On failure user_data stays with the caller.
+ * Params: connection [in, borrowed]; closed [in] not NULL; user_data [in]; user_data_free [in] nullable, called after closed;
+ *   error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE; INVALID_ARGUMENT; LIMIT past 64 callbacks of one connection; UNSUPPORTED for a connection whose bytes the
+ *   host moves; FORKED.
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_connection_on_close(aimrt_rpc_connection_t connection, aimrt_rpc_closed_fn closed,
+                                                               void *user_data, aimrt_rpc_free_fn user_data_free,
+                                                               aimrt_rpc_error_t *error);
+
+/* Begins to close a connection: its open calls end with CONNECTION_LOST, then its closed callbacks come.
+ * Params: connection [in, borrowed]; error [out, owned] nullable.
+ * Returns: OK, also when it is closed; INVALID_HANDLE; UNSUPPORTED for a connection whose bytes the host moves; FORKED.
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_connection_close(aimrt_rpc_connection_t connection, aimrt_rpc_error_t *error);
+
+/* Adds a reference to a connection: one more aimrt_rpc_connection_release is due.
+ * Params: connection [in, borrowed]; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE; UNSUPPORTED for a connection whose bytes the host moves; FORKED.
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_connection_retain(aimrt_rpc_connection_t connection, aimrt_rpc_error_t *error);
+
+/* Gives the connection that a call being served came over, to call the peer back.
+ * Params: call [in, borrowed]; connection_out [out, owned] a reference, release with aimrt_rpc_connection_release;
+ *   error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE; INVALID_ARGUMENT; NOT_FOUND when it came in another way or the connection is gone; LIMIT; FORKED.
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_call_connection(aimrt_rpc_call_t call, aimrt_rpc_connection_t *connection_out,
+                                                           aimrt_rpc_error_t *error);
+
 /* ---- Connections whose bytes the host moves ----------------------------------------------------------------------------- */
 
 /* For a host that has sockets and a loop of its own, for example asyncio: no runtime, no thread, no I/O. The host feeds what it received,
@@ -1136,7 +1325,8 @@ AIMRT_RPC_API uint64_t aimrt_rpc_connection_pending_count(aimrt_rpc_connection_t
  * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
 AIMRT_RPC_API uint64_t aimrt_rpc_connection_open_count(aimrt_rpc_connection_t connection);
 
-/* Releases a connection and all views it gave. 0 and a second release are no-ops.
+/* Releases a connection whose bytes the host moves with all views it gave, or one reference to another connection: the last one closes a
+ * connection that was dialled, one that a listener accepted goes on. 0 and a further release are no-ops.
  * Params: connection [in, transferred].
  * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
 AIMRT_RPC_API void aimrt_rpc_connection_release(aimrt_rpc_connection_t connection);

@@ -801,6 +801,216 @@ static int64_t try_aimrt_rpc_queue_release(uint64_t handle, int null_pointers) {
   return value;
 }
 
+static int64_t try_aimrt_rpc_router_create(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_router_t router_out = 0;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_router_create(handle, null_pointers ? NULL : &router_out, null_pointers ? NULL : &error);
+  if (value < 0 && !null_pointers) {
+    hostile_zeroed(&router_out, sizeof router_out, "aimrt_rpc_router_create", "router_out");
+  }
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_router_register(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_service_options_t options = AIMRT_RPC_SERVICE_OPTIONS_INIT;
+  options.name = hostile_str();
+  aimrt_rpc_service_t service_out = 0;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_router_register(handle, null_pointers ? NULL : &options, null_pointers ? NULL : &service_out, null_pointers ? NULL : &error);
+  if (value < 0 && !null_pointers) {
+    hostile_zeroed(&service_out, sizeof service_out, "aimrt_rpc_router_register", "service_out");
+  }
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_router_remove(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_router_remove(handle, hostile_str(), null_pointers ? NULL : &error);
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_router_attach(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_router_attach(handle, hostile_str(), handle, null_pointers ? NULL : &error);
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_router_release(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_router_release(handle);
+  int64_t value = 0;
+  return value;
+}
+
+static int64_t try_aimrt_rpc_handle_dial(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_connection_options_t options = AIMRT_RPC_CONNECTION_OPTIONS_INIT;
+  aimrt_rpc_connection_t connection_out = 0;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_handle_dial(handle, null_pointers ? NULL : &options, null_pointers ? NULL : &connection_out, null_pointers ? NULL : &error);
+  if (value < 0 && !null_pointers) {
+    hostile_zeroed(&connection_out, sizeof connection_out, "aimrt_rpc_handle_dial", "connection_out");
+  }
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_handle_listen(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_connection_options_t options = AIMRT_RPC_CONNECTION_OPTIONS_INIT;
+  aimrt_rpc_listener_t listener_out = 0;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_handle_listen(handle, null_pointers ? NULL : &options, null_pointers ? NULL : &listener_out, null_pointers ? NULL : &error);
+  if (value < 0 && !null_pointers) {
+    hostile_zeroed(&listener_out, sizeof listener_out, "aimrt_rpc_handle_listen", "listener_out");
+  }
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_listener_address(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_buffer_t address_out = {0};
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_listener_address(handle, null_pointers ? NULL : &address_out, null_pointers ? NULL : &error);
+  if (value < 0 && !null_pointers) {
+    hostile_zeroed(&address_out, sizeof address_out, "aimrt_rpc_listener_address", "address_out");
+  }
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_listener_release(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_listener_release(handle);
+  int64_t value = 0;
+  return value;
+}
+
+static int64_t try_aimrt_rpc_connection_method(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_method_t method_out = 0;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_connection_method(handle, hostile_str(), null_pointers ? NULL : &method_out, null_pointers ? NULL : &error);
+  if (value < 0 && !null_pointers) {
+    hostile_zeroed(&method_out, sizeof method_out, "aimrt_rpc_connection_method", "method_out");
+  }
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_connection_encoding(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  uint32_t codec_out = 0;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_connection_encoding(handle, null_pointers ? NULL : &codec_out, null_pointers ? NULL : &error);
+  if (value < 0 && !null_pointers) {
+    hostile_zeroed(&codec_out, sizeof codec_out, "aimrt_rpc_connection_encoding", "codec_out");
+  }
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_connection_peer(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_buffer_t peer_out = {0};
+  aimrt_rpc_buffer_t identity_out = {0};
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_connection_peer(handle, null_pointers ? NULL : &peer_out, null_pointers ? NULL : &identity_out, null_pointers ? NULL : &error);
+  if (value < 0 && !null_pointers) {
+    hostile_zeroed(&peer_out, sizeof peer_out, "aimrt_rpc_connection_peer", "peer_out");
+    hostile_zeroed(&identity_out, sizeof identity_out, "aimrt_rpc_connection_peer", "identity_out");
+  }
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_connection_reference(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_buffer_t value_out = {0};
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_connection_reference(handle, hostile_str(), null_pointers ? NULL : &value_out, null_pointers ? NULL : &error);
+  if (value < 0 && !null_pointers) {
+    hostile_zeroed(&value_out, sizeof value_out, "aimrt_rpc_connection_reference", "value_out");
+  }
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_connection_reference_path(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_buffer_t path_out = {0};
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_connection_reference_path(handle, hostile_bytes(), null_pointers ? NULL : &path_out, null_pointers ? NULL : &error);
+  if (value < 0 && !null_pointers) {
+    hostile_zeroed(&path_out, sizeof path_out, "aimrt_rpc_connection_reference_path", "path_out");
+  }
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_connection_on_close(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_connection_on_close(handle, NULL, NULL, NULL, null_pointers ? NULL : &error);
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_connection_close(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_connection_close(handle, null_pointers ? NULL : &error);
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_connection_retain(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_connection_retain(handle, null_pointers ? NULL : &error);
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_call_connection(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_connection_t connection_out = 0;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_call_connection(handle, null_pointers ? NULL : &connection_out, null_pointers ? NULL : &error);
+  if (value < 0 && !null_pointers) {
+    hostile_zeroed(&connection_out, sizeof connection_out, "aimrt_rpc_call_connection", "connection_out");
+  }
+  hostile_error(value, error);
+  return value;
+}
+
 static int64_t try_aimrt_rpc_connection_create_hosted(uint64_t handle, int null_pointers) {
   (void)handle;
   (void)null_pointers;
@@ -1027,6 +1237,24 @@ const hostile_row hostile_rows[] = {
   {"aimrt_rpc_queue_wait", AIMRT_RPC_KIND_QUEUE, 1, 0, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_queue_wait},
   {"aimrt_rpc_queue_wake", AIMRT_RPC_KIND_QUEUE, 1, 0, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_queue_wake},
   {"aimrt_rpc_queue_release", AIMRT_RPC_KIND_QUEUE, 0, 0, 0, try_aimrt_rpc_queue_release},
+  {"aimrt_rpc_router_create", AIMRT_RPC_KIND_RPC_HANDLE, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_router_create},
+  {"aimrt_rpc_router_register", AIMRT_RPC_KIND_ROUTER, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_router_register},
+  {"aimrt_rpc_router_remove", AIMRT_RPC_KIND_ROUTER, 1, 0, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_router_remove},
+  {"aimrt_rpc_router_attach", AIMRT_RPC_KIND_ROUTER, 1, 0, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_router_attach},
+  {"aimrt_rpc_router_release", AIMRT_RPC_KIND_ROUTER, 0, 0, 0, try_aimrt_rpc_router_release},
+  {"aimrt_rpc_handle_dial", AIMRT_RPC_KIND_RPC_HANDLE, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_handle_dial},
+  {"aimrt_rpc_handle_listen", AIMRT_RPC_KIND_RPC_HANDLE, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_handle_listen},
+  {"aimrt_rpc_listener_address", AIMRT_RPC_KIND_LISTENER, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_listener_address},
+  {"aimrt_rpc_listener_release", AIMRT_RPC_KIND_LISTENER, 0, 0, 0, try_aimrt_rpc_listener_release},
+  {"aimrt_rpc_connection_method", AIMRT_RPC_KIND_CONNECTION, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_connection_method},
+  {"aimrt_rpc_connection_encoding", AIMRT_RPC_KIND_CONNECTION, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_connection_encoding},
+  {"aimrt_rpc_connection_peer", AIMRT_RPC_KIND_CONNECTION, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_connection_peer},
+  {"aimrt_rpc_connection_reference", AIMRT_RPC_KIND_CONNECTION, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_connection_reference},
+  {"aimrt_rpc_connection_reference_path", AIMRT_RPC_KIND_CONNECTION, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_connection_reference_path},
+  {"aimrt_rpc_connection_on_close", AIMRT_RPC_KIND_CONNECTION, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_connection_on_close},
+  {"aimrt_rpc_connection_close", AIMRT_RPC_KIND_CONNECTION, 1, 0, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_connection_close},
+  {"aimrt_rpc_connection_retain", AIMRT_RPC_KIND_CONNECTION, 1, 0, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_connection_retain},
+  {"aimrt_rpc_call_connection", AIMRT_RPC_KIND_CALL, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_call_connection},
   {"aimrt_rpc_connection_create_hosted", AIMRT_RPC_KIND_ANY, 1, 1, HOSTILE_ANY, try_aimrt_rpc_connection_create_hosted},
   {"aimrt_rpc_connection_feed", AIMRT_RPC_KIND_CONNECTION, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_connection_feed},
   {"aimrt_rpc_connection_take_output", AIMRT_RPC_KIND_CONNECTION, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_connection_take_output},

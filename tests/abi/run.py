@@ -202,6 +202,11 @@ def test_hosted() -> None:
     run(world_program("hosted"))
 
 
+def test_links() -> None:
+    """Connections whose sockets the runtime owns."""
+    run(world_program("links"))
+
+
 def test_life() -> None:
     """Who runs the shutdown, queues, executors, log, reload, limits."""
     run(world_program("life"))

@@ -45,6 +45,17 @@ static int make_methods(world *w, aimrt_rpc_handle_t rpc, aimrt_rpc_method_t *ho
          went_well(aimrt_rpc_handle_register_client(rpc, &client, hold_method, &error), error, "client of hold");
 }
 
+/* A router and a listener; the listener is given back in world_end. */
+static int make_links(world *w, aimrt_rpc_handle_t rpc) {
+  aimrt_rpc_error_t error = 0;
+  aimrt_rpc_connection_options_t options = AIMRT_RPC_CONNECTION_OPTIONS_INIT;
+  options.address = str("tcp://127.0.0.1:0");
+  return went_well(aimrt_rpc_router_create(rpc, &w->live[AIMRT_RPC_KIND_ROUTER], &error), error, "router") &&
+         went_well(aimrt_rpc_handle_listen(rpc, &options, &w->live[AIMRT_RPC_KIND_LISTENER], &error), error, "listener") &&
+         went_well(aimrt_rpc_router_create(rpc, &w->stale[AIMRT_RPC_KIND_ROUTER], &error), error, "second router") &&
+         went_well(aimrt_rpc_handle_listen(rpc, &options, &w->stale[AIMRT_RPC_KIND_LISTENER], &error), error, "second listener");
+}
+
 /* Handles that have been live and are not any more. */
 static int make_stale(world *w) {
   aimrt_rpc_error_t error = 0;
@@ -59,6 +70,8 @@ static int make_stale(world *w) {
       !went_well(aimrt_rpc_connection_create_hosted(NULL, &w->stale[AIMRT_RPC_KIND_CONNECTION], &error), error, "second connection"))
     return 0;
   aimrt_rpc_connection_release(w->stale[AIMRT_RPC_KIND_CONNECTION]);
+  aimrt_rpc_router_release(w->stale[AIMRT_RPC_KIND_ROUTER]);
+  aimrt_rpc_listener_release(w->stale[AIMRT_RPC_KIND_LISTENER]);
   (void)aimrt_rpc_runtime_initialize(0, &w->stale[AIMRT_RPC_KIND_ERROR]);
   aimrt_rpc_module_options_t module = AIMRT_RPC_MODULE_OPTIONS_INIT;
   module.name = str("gone");
@@ -102,7 +115,8 @@ int world_make(world *w) {
       !went_well(aimrt_rpc_executor_post_after(w->live[AIMRT_RPC_KIND_EXECUTOR], UINT64_C(3600000000000), nothing, NULL, NULL,
                                                &w->live[AIMRT_RPC_KIND_TIMER], &error),
                  error, "timer") ||
-      !went_well(aimrt_rpc_connection_create_hosted(NULL, &w->live[AIMRT_RPC_KIND_CONNECTION], &error), error, "connection"))
+      !went_well(aimrt_rpc_connection_create_hosted(NULL, &w->live[AIMRT_RPC_KIND_CONNECTION], &error), error, "connection") ||
+      !make_links(w, w->live[AIMRT_RPC_KIND_RPC_HANDLE]))
     return 0;
   (void)aimrt_rpc_runtime_initialize(0, &w->live[AIMRT_RPC_KIND_ERROR]);
   return make_stale(w);
@@ -117,5 +131,7 @@ void world_end(world *w) {
   aimrt_rpc_timer_release(w->live[AIMRT_RPC_KIND_TIMER]);
   aimrt_rpc_error_free(w->live[AIMRT_RPC_KIND_ERROR]);
   aimrt_rpc_connection_release(w->live[AIMRT_RPC_KIND_CONNECTION]);
+  aimrt_rpc_listener_release(w->live[AIMRT_RPC_KIND_LISTENER]);
+  aimrt_rpc_router_release(w->live[AIMRT_RPC_KIND_ROUTER]);
   aimrt_rpc_runtime_release(w->live[AIMRT_RPC_KIND_RUNTIME]);
 }

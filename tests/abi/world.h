@@ -5,7 +5,7 @@
 
 #include "aimrt_rpc.h"
 
-#define WORLD_KINDS 17
+#define WORLD_KINDS 19
 
 typedef struct world {
   uint64_t live[WORLD_KINDS];  /* by AIMRT_RPC_KIND_*; 0 = the kind is not here */

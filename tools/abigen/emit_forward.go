@@ -28,6 +28,23 @@ var goServed = []string{
 	"aimrt_rpc_handle_register_service",
 	"aimrt_rpc_handle_register_client",
 	"aimrt_rpc_handle_find_client",
+	"aimrt_rpc_router_create",
+	"aimrt_rpc_router_register",
+	"aimrt_rpc_router_remove",
+	"aimrt_rpc_router_attach",
+	"aimrt_rpc_router_release",
+	"aimrt_rpc_handle_dial",
+	"aimrt_rpc_handle_listen",
+	"aimrt_rpc_listener_address",
+	"aimrt_rpc_listener_release",
+	"aimrt_rpc_connection_method",
+	"aimrt_rpc_connection_encoding",
+	"aimrt_rpc_connection_peer",
+	"aimrt_rpc_connection_reference",
+	"aimrt_rpc_connection_reference_path",
+	"aimrt_rpc_connection_close",
+	"aimrt_rpc_connection_retain",
+	"aimrt_rpc_call_connection",
 }
 
 const (

@@ -25,6 +25,7 @@ var structs = map[string]any{
 	"aimrt_rpc_outcome_t":                   C.aimrt_rpc_outcome_t{},
 	"aimrt_rpc_call_options_t":              C.aimrt_rpc_call_options_t{},
 	"aimrt_rpc_event_t":                     C.aimrt_rpc_event_t{},
+	"aimrt_rpc_connection_options_t":        C.aimrt_rpc_connection_options_t{},
 	"aimrt_rpc_connection_hosted_options_t": C.aimrt_rpc_connection_hosted_options_t{},
 	"aimrt_rpc_connection_event_t":          C.aimrt_rpc_connection_event_t{},
 }

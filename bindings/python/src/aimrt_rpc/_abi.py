@@ -35,6 +35,8 @@ aimrt_rpc_executor_t = ctypes.c_uint64
 aimrt_rpc_timer_t = ctypes.c_uint64
 aimrt_rpc_error_t = ctypes.c_uint64
 aimrt_rpc_connection_t = ctypes.c_uint64
+aimrt_rpc_router_t = ctypes.c_uint64
+aimrt_rpc_listener_t = ctypes.c_uint64
 
 AIMRT_RPC_KIND_ANY = 0
 AIMRT_RPC_KIND_RUNTIME = 1
@@ -53,6 +55,8 @@ AIMRT_RPC_KIND_STREAM = 13
 AIMRT_RPC_KIND_CONNECTION = 14
 AIMRT_RPC_KIND_FILTER = 15
 AIMRT_RPC_KIND_TASK = 16
+AIMRT_RPC_KIND_ROUTER = 17
+AIMRT_RPC_KIND_LISTENER = 18
 
 
 # ---- Views and buffers
@@ -679,6 +683,80 @@ class aimrt_rpc_event_t(ctypes.Structure):
     ]
 
 
+# ---- Connections whose sockets the runtime owns
+
+AIMRT_RPC_CONNECTION_RECONNECT = 1
+AIMRT_RPC_CONNECTION_FAILURE_ARRAY = 2
+
+aimrt_rpc_connected_fn = ctypes.CFUNCTYPE(None, ctypes.c_void_p, aimrt_rpc_connection_t)
+
+
+class aimrt_rpc_connection_options_t(ctypes.Structure):
+    """See docs/c-api.md."""
+
+    if TYPE_CHECKING:
+        struct_size: int
+        flags: int
+        codec: int
+        max_connection_count: int
+        dialect: aimrt_rpc_str_t
+        address: aimrt_rpc_str_t
+        router: int
+        timeout_ns: int
+        tls_ca: aimrt_rpc_str_t
+        tls_certificate: aimrt_rpc_str_t
+        tls_key: aimrt_rpc_str_t
+        tls_server_name: aimrt_rpc_str_t
+        allowed_peers: "_Pointer[aimrt_rpc_str_t]"
+        allowed_peer_count: int
+        token: aimrt_rpc_str_t
+        reference_type: int
+        max_frame_size: int
+        max_depth: int
+        max_pending_count: int
+        max_open_count: int
+        max_pending_size: int
+        connected: "_FunctionPointer"
+        user_data: Any  # int or None
+        user_data_free: "_FunctionPointer"
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("codec", ctypes.c_uint32),
+        ("max_connection_count", ctypes.c_uint32),
+        ("dialect", aimrt_rpc_str_t),
+        ("address", aimrt_rpc_str_t),
+        ("router", aimrt_rpc_router_t),
+        ("timeout_ns", ctypes.c_uint64),
+        ("tls_ca", aimrt_rpc_str_t),
+        ("tls_certificate", aimrt_rpc_str_t),
+        ("tls_key", aimrt_rpc_str_t),
+        ("tls_server_name", aimrt_rpc_str_t),
+        ("allowed_peers", ctypes.POINTER(aimrt_rpc_str_t)),
+        ("allowed_peer_count", ctypes.c_size_t),
+        ("token", aimrt_rpc_str_t),
+        ("reference_type", ctypes.c_uint64),
+        ("max_frame_size", ctypes.c_uint32),
+        ("max_depth", ctypes.c_uint32),
+        ("max_pending_count", ctypes.c_uint32),
+        ("max_open_count", ctypes.c_uint32),
+        ("max_pending_size", ctypes.c_uint64),
+        ("connected", aimrt_rpc_connected_fn),
+        ("user_data", ctypes.c_void_p),
+        ("user_data_free", aimrt_rpc_free_fn),
+    ]
+
+
+def AIMRT_RPC_CONNECTION_OPTIONS_INIT() -> aimrt_rpc_connection_options_t:
+    """Gives the struct with its size set and every option at its default."""
+    value = aimrt_rpc_connection_options_t()
+    value.struct_size = ctypes.sizeof(aimrt_rpc_connection_options_t)
+    return value
+
+
+aimrt_rpc_closed_fn = ctypes.CFUNCTYPE(None, ctypes.c_void_p, aimrt_rpc_connection_t, aimrt_rpc_str_t)
+
+
 # ---- Connections whose bytes the host moves
 
 AIMRT_RPC_CONNECTION_CODEC_JSON = 0
@@ -830,6 +908,24 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "aimrt_rpc_queue_wait": (aimrt_rpc_result_t, [aimrt_rpc_queue_t, ctypes.c_uint64, ctypes.POINTER(aimrt_rpc_error_t)]),
     "aimrt_rpc_queue_wake": (aimrt_rpc_result_t, [aimrt_rpc_queue_t, ctypes.c_uint64, ctypes.POINTER(aimrt_rpc_error_t)]),
     "aimrt_rpc_queue_release": (None, [aimrt_rpc_queue_t]),
+    "aimrt_rpc_router_create": (aimrt_rpc_result_t, [aimrt_rpc_handle_t, ctypes.POINTER(aimrt_rpc_router_t), ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_router_register": (aimrt_rpc_result_t, [aimrt_rpc_router_t, ctypes.POINTER(aimrt_rpc_service_options_t), ctypes.POINTER(aimrt_rpc_service_t), ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_router_remove": (aimrt_rpc_result_t, [aimrt_rpc_router_t, aimrt_rpc_str_t, ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_router_attach": (aimrt_rpc_result_t, [aimrt_rpc_router_t, aimrt_rpc_str_t, aimrt_rpc_router_t, ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_router_release": (None, [aimrt_rpc_router_t]),
+    "aimrt_rpc_handle_dial": (aimrt_rpc_result_t, [aimrt_rpc_handle_t, ctypes.POINTER(aimrt_rpc_connection_options_t), ctypes.POINTER(aimrt_rpc_connection_t), ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_handle_listen": (aimrt_rpc_result_t, [aimrt_rpc_handle_t, ctypes.POINTER(aimrt_rpc_connection_options_t), ctypes.POINTER(aimrt_rpc_listener_t), ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_listener_address": (aimrt_rpc_result_t, [aimrt_rpc_listener_t, ctypes.POINTER(aimrt_rpc_buffer_t), ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_listener_release": (None, [aimrt_rpc_listener_t]),
+    "aimrt_rpc_connection_method": (aimrt_rpc_result_t, [aimrt_rpc_connection_t, aimrt_rpc_str_t, ctypes.POINTER(aimrt_rpc_method_t), ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_connection_encoding": (aimrt_rpc_result_t, [aimrt_rpc_connection_t, ctypes.POINTER(ctypes.c_uint32), ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_connection_peer": (aimrt_rpc_result_t, [aimrt_rpc_connection_t, ctypes.POINTER(aimrt_rpc_buffer_t), ctypes.POINTER(aimrt_rpc_buffer_t), ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_connection_reference": (aimrt_rpc_result_t, [aimrt_rpc_connection_t, aimrt_rpc_str_t, ctypes.POINTER(aimrt_rpc_buffer_t), ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_connection_reference_path": (aimrt_rpc_result_t, [aimrt_rpc_connection_t, aimrt_rpc_bytes_t, ctypes.POINTER(aimrt_rpc_buffer_t), ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_connection_on_close": (aimrt_rpc_result_t, [aimrt_rpc_connection_t, aimrt_rpc_closed_fn, ctypes.c_void_p, aimrt_rpc_free_fn, ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_connection_close": (aimrt_rpc_result_t, [aimrt_rpc_connection_t, ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_connection_retain": (aimrt_rpc_result_t, [aimrt_rpc_connection_t, ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_call_connection": (aimrt_rpc_result_t, [aimrt_rpc_call_t, ctypes.POINTER(aimrt_rpc_connection_t), ctypes.POINTER(aimrt_rpc_error_t)]),
     "aimrt_rpc_connection_create_hosted": (aimrt_rpc_result_t, [ctypes.POINTER(aimrt_rpc_connection_hosted_options_t), ctypes.POINTER(aimrt_rpc_connection_t), ctypes.POINTER(aimrt_rpc_error_t)]),
     "aimrt_rpc_connection_feed": (aimrt_rpc_result_t, [aimrt_rpc_connection_t, aimrt_rpc_bytes_t, ctypes.POINTER(aimrt_rpc_connection_event_t), ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(aimrt_rpc_error_t)]),
     "aimrt_rpc_connection_take_output": (aimrt_rpc_result_t, [aimrt_rpc_connection_t, ctypes.POINTER(aimrt_rpc_bytes_t), ctypes.POINTER(aimrt_rpc_error_t)]),
@@ -865,6 +961,7 @@ STRUCTURES: Dict[str, Type[ctypes.Structure]] = {
     "aimrt_rpc_outcome_t": aimrt_rpc_outcome_t,
     "aimrt_rpc_call_options_t": aimrt_rpc_call_options_t,
     "aimrt_rpc_event_t": aimrt_rpc_event_t,
+    "aimrt_rpc_connection_options_t": aimrt_rpc_connection_options_t,
     "aimrt_rpc_connection_hosted_options_t": aimrt_rpc_connection_hosted_options_t,
     "aimrt_rpc_connection_event_t": aimrt_rpc_connection_event_t,
 }
