@@ -1,10 +1,10 @@
 """A client that does what it is told: caller.py PACKAGE CODEC HOST:PORT [serving].
 
 Reads one JSON command per line, prints one JSON answer per command:
-    {"call": path, "args": [...], "tag": t}   starts a call             {"started": t} or {"tag": t, "raised": class, "args": [...]}
-    {"await": t}                              waits for its end         {"tag": t, "result": value} or {"tag": t, "raised": ..., "args": ...}
-    {"cancel": t}                             cancels it                {"cancelled": t}
-    {"resets": true}                          waits for the connection's end    {"resets": [class, args]}
+    {"call": path, "args": [...], "tag": t}   starts a call: {"started": t} or {"tag": t, "raised": class, "args": [...]}
+    {"await": t}                              waits for its end: {"tag": t, "result": value} or {"tag": t, "raised": ..., "args": ...}
+    {"cancel": t}                             cancels it: {"cancelled": t}
+    {"resets": true}                          waits for the connection's end: {"resets": [class, args]}
 With ``serving`` the client has a service of its own: name(x), fail(x).
 """
 

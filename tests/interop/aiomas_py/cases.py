@@ -11,7 +11,7 @@ import sys
 import service
 
 CONCURRENT_CALLS = 10_000
-LARGE = 4 << 20
+LARGE = 3 << 20
 HUGE_INT = 2**70
 ALL = {}
 
@@ -605,7 +605,7 @@ async def the_server_hears_of_the_end(c):
         if len(record) > before and await second.remote.connections() < count:
             break
     assert list(record[-1]) == ["reset", "ConnectionResetError"], record
-    assert await second.remote.connections() == count - 1
+    assert await second.remote.connections() < count
 
 
 @case

@@ -4,7 +4,7 @@ import json
 import socket
 import struct
 
-LIMIT_S = 60
+LIMIT_S = 20
 CODECS = ("JSON", "MsgPack", "MsgPackBlosc")
 
 
@@ -14,11 +14,8 @@ def stored(data):
 
 
 def plain(codec, payload):
-    """The encoded message of a payload: of a short Blosc chunk the data that it stores."""
-    if codec != "MsgPackBlosc":
-        return payload
-    assert payload[2] & 2, f"a short message is stored, not compressed: {payload.hex()}"
-    return payload[16:]
+    """The encoded message of a payload: of a Blosc chunk the data that it stores. Only tracebacks are long enough to be compressed."""
+    return payload[16:] if codec == "MsgPackBlosc" and payload[2] & 2 else payload
 
 
 def msgpack(value):

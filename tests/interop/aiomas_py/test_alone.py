@@ -1,0 +1,62 @@
+"""The API's surface and texts, in a process each, with the real aiomas and with ours; ours on every CPython that has an environment."""
+
+import os
+import subprocess
+
+import alone
+import environments
+import program
+import pytest
+from environments import OURS, REAL
+
+MISSING = """
+import sys
+sys.modules["msgpack"] = None
+sys.modules["blosc"] = None
+import importlib
+aiomas = importlib.import_module({package!r})
+for codec in (aiomas.MsgPack, aiomas.MsgPackBlosc):
+    try:
+        codec()
+    except ImportError as e:
+        print(e)
+assert aiomas.JSON().encode(1) == b"1"
+"""
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    known = {}
+
+    def run(subject):
+        if subject not in known:
+            said = {}
+            with program.Program(subject, "alone.py", subject, tmp_path_factory.mktemp("alone"), *alone.ALL) as running:
+                while (line := running.next()) is not None:
+                    said[line["case"]] = line
+                known[subject] = said, running.end(), running.error_text
+        return known[subject]
+
+    return run
+
+
+@pytest.mark.parametrize("subject", [OURS, REAL], ids=["ours", "real"])
+@pytest.mark.parametrize("case", alone.ALL)
+def test_case(ran, subject, case):
+    said, code, errors = ran(subject)
+    assert case in said, errors
+    assert said[case]["ok"], said[case]["detail"]
+    assert code == 0, errors
+
+
+@pytest.mark.parametrize("subject", [OURS, REAL], ids=["ours", "real"])
+def test_codecs_say_what_to_install(subject):
+    python, environment = environments.command(subject)
+    code = MISSING.format(package=subject)
+    done = subprocess.run([python, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    text = "Please install {} to use the {} codec: pip install -U aiomas[{}]"
+    assert done.stdout.splitlines() == [
+        text.format('"msgpack-python"', "MsgPack", "mp"),
+        text.format('"msgpack-python" and "blosc"', "MsgPackBlosc", "mpb"),
+    ]
