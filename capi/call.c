@@ -70,6 +70,7 @@ static front_call *take_call(front_thread *thread, aimrt_rpc_method_t handle, co
   call->done = options->done;
   call->user_data = options->user_data;
   call->foreign = NULL;
+  call->foreign_serialization = (aimrt_rpc_str_t){NULL, 0};
   call->queue = options->queue;
   call->tag = options->tag;
   call->request_id = 0;
@@ -135,6 +136,8 @@ static uint32_t complete_request(front_call *call, const start *s, aimrt_rpc_str
   aimrt_rpc_str_t wanted = s->options->request.serialization;
   if (wanted.size == 0 && context != NULL && context->has_serialization)
     wanted = front_context_value(context, FRONT_STR("aimrt-serialization_type"));
+  else if (call->foreign_serialization.size != 0)
+    wanted = call->foreign_serialization;
   *wanted_out = wanted;
   bool accepted = true;
   if (FRONT_LIKELY(wanted.size == 0))
@@ -150,7 +153,10 @@ static uint32_t complete_request(front_call *call, const start *s, aimrt_rpc_str
   }
   /* Native messages of a direct call are never serialized: there an unknown name is no failure. */
   if (call->kind == FRONT_ENTRY_DIRECT && types->request != NULL) accepted = true;
-  if (context == NULL) return accepted ? 0 : AIMRT_RPC_CODE_CLI_INVALID_SERIALIZATION_TYPE;
+  if (context == NULL) {
+    if (call->foreign != NULL) front_foreign_tell(call);
+    return accepted ? 0 : AIMRT_RPC_CODE_CLI_INVALID_SERIALIZATION_TYPE;
+  }
   if (context->timeout_ns != 0)
     call->timeout_ns = context->timeout_ns;
   else

@@ -16,6 +16,7 @@
 #define COMPAT_MAX_TOPICS 4096u                      /* channel topics one module may ask for */
 #define COMPAT_MAX_SCRATCH_BYTES (UINT64_C(16) << 20) /* of the thread-local buffer, AimRT's number */
 #define COMPAT_FIRST_SCRATCH_BYTES 4096u
+#define COMPAT_RECENT_METHODS 16u /* found without hashing their name */
 
 typedef struct compat_executor {
   aimrt_executor_base_t base;
@@ -74,6 +75,7 @@ typedef struct compat_module {
   uint64_t rpc_handle;
   uint64_t runtime_id; /* by which Go finds the runtime */
   _Atomic(compat_methods *) methods;
+  _Atomic(const compat_method *) recent[COMPAT_RECENT_METHODS]; /* by the address of the name, which a proxy does not change */
   front_lock lock; /* guards writes of methods, and what follows; held for no call into a module or Go */
   aimrt_rpc_str_t config_path;
   struct compat_types *types; /* freed with the runtime's methods and services */
@@ -85,6 +87,10 @@ typedef struct compat_module {
 
 static inline aimrt_rpc_str_t compat_text(aimrt_string_view_t view) { return (aimrt_rpc_str_t){view.str, view.len}; }
 static inline aimrt_string_view_t compat_view(aimrt_rpc_str_t text) { return (aimrt_string_view_t){text.data, text.size}; }
+
+/* Where a service written for AimRT may leave the text of its failure, in the context of the call: the C++ headers at AimRT's include
+ * paths write what() of an exception there before they answer with 1008. */
+#define COMPAT_STATUS_MESSAGE_KEY "aimrt-status_message"
 
 /* Writes a line of the library's own log. */
 FRONT_HIDDEN void compat_log(const compat_module *module, int32_t level, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -8,6 +8,7 @@
  */
 #include "compat.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- Client methods by name --------------------------------------------------------------------------------------------- */
@@ -31,7 +32,7 @@ static uint64_t hash_of(aimrt_rpc_str_t name) {
   return hash ^ hash >> 29;
 }
 
-static const compat_method *find_method(const compat_module *module, aimrt_rpc_str_t name) {
+static const compat_method *look_up(const compat_module *module, aimrt_rpc_str_t name) {
   compat_methods *methods = atomic_load_explicit(&module->methods, memory_order_acquire);
   if (methods == NULL) return NULL;
   uint64_t hash = hash_of(name);
@@ -39,6 +40,15 @@ static const compat_method *find_method(const compat_module *module, aimrt_rpc_s
     const compat_method *method = atomic_load_explicit(&methods->slots[i], memory_order_acquire);
     if (method == NULL || (method->hash == hash && front_str_equal(method->name, name))) return method;
   }
+}
+
+static const compat_method *find_method(compat_module *module, aimrt_rpc_str_t name) {
+  _Atomic(const compat_method *) *place = &module->recent[((uintptr_t)name.data >> 4) % COMPAT_RECENT_METHODS];
+  const compat_method *method = atomic_load_explicit(place, memory_order_acquire);
+  if (FRONT_LIKELY(method != NULL && front_str_equal(method->name, name))) return method;
+  method = look_up(module, name);
+  if (method != NULL) atomic_store_explicit(place, method, memory_order_release);
+  return method;
 }
 
 static void put(compat_methods *methods, compat_method *method) {
@@ -166,9 +176,30 @@ static void finish(uint64_t handle, const front_result *result) {
     (void)front_server_finish(server, handle, result, (aimrt_rpc_bytes_t){NULL, 0}, (aimrt_rpc_str_t){NULL, 0});
 }
 
+/* The text of a failure: AimRT's callback has no room for it, so the C++ headers leave it in the context of the call. */
+static aimrt_rpc_str_t failure_text(uint64_t handle) {
+  front_server_call *server = front_handle_find(AIMRT_RPC_KIND_SERVER_CALL, handle);
+  if (server == NULL) return (aimrt_rpc_str_t){NULL, 0};
+  front_context *context = server->view.impl;
+  aimrt_rpc_str_t what = front_context_value(context, FRONT_STR(COMPAT_STATUS_MESSAGE_KEY));
+  if (what.size == 0) return what;
+  char text[1024];
+  aimrt_rpc_str_t id = front_context_value(context, FRONT_STR("aimrt-request_id"));
+  const front_service *service = server->service;
+  int size = snprintf(text, sizeof text, "Service func '%.*s' failed, request %.*s: %.*s", (int)service->name.size, service->name.data,
+                      (int)id.size, id.data, (int)(what.size < sizeof text ? what.size : sizeof text), what.data);
+  aimrt_rpc_log_record_t record = {.struct_size = sizeof record, .level = AIMRT_RPC_LOG_LEVEL_ERROR};
+  record.text = (aimrt_rpc_str_t){text, size < 0 ? 0 : (size_t)size < sizeof text ? (size_t)size : sizeof text - 1};
+  (void)aimrt_rpc_module_log(service->module->handle, &record);
+  return what;
+}
+
 static void end_invoke(void *object, uint32_t status) {
   uint64_t handle = take_call(object);
-  if (handle != 0) finish(handle, &(front_result){.code = status});
+  if (handle == 0) return;
+  front_result result = {.code = status};
+  if (status == AIMRT_RPC_CODE_SVR_HANDLE_FAILED) result.message = failure_text(handle);
+  finish(handle, &result);
 }
 
 static void end_move(void *from_object, void *to_object) {
@@ -249,7 +280,7 @@ static bool is_ready(const compat_module *module) {
 
 static void invoke(void *impl, aimrt_string_view_t func_name, const aimrt_rpc_context_base_t *ctx_ptr, const void *req_ptr,
                    void *rsp_ptr, aimrt_function_base_t *callback) {
-  const compat_module *module = impl;
+  compat_module *module = impl;
   const compat_method *method = find_method(module, compat_text(func_name));
   uint32_t code = AIMRT_RPC_CODE_CLI_NOT_READY;
   if (FRONT_LIKELY(method != NULL) && !front_guards_forked())

@@ -186,17 +186,31 @@ static bool framework_find(front_context *context, aimrt_rpc_str_t key, aimrt_rp
 /* Everything visible, one pair at a time: what the user set and the framework does not hide, then the framework's. */
 typedef struct walk {
   front_context *context;
+  const aimrt_rpc_pair_t *foreign; /* the pairs of a foreign context, or NULL */
+  uint32_t pair_count;
   uint32_t next_pair;
   uint32_t next_key;
 } walk;
 
+static const front_context *stored_by(const front_context *context) { return context->base != NULL ? context->base : context; }
+
+static walk walk_from(front_context *context) {
+  walk w = {context, NULL, stored_by(context)->pair_count, 0, 0};
+  if (context->foreign != NULL) {
+    aimrt_string_view_array_t all = context->foreign->ops->get_meta_key_vals(context->foreign->impl);
+    w.foreign = (const aimrt_rpc_pair_t *)(const void *)all.str_array; /* of the same layout: foreign.c asserts it */
+    w.pair_count = w.foreign == NULL ? 0 : (uint32_t)(all.len / 2);
+  }
+  return w;
+}
+
 static bool walk_next(walk *w, aimrt_rpc_pair_t *pair) {
-  const front_context *stored = w->context->base != NULL ? w->context->base : w->context;
-  while (w->next_pair < stored->pair_count) {
+  const front_context *stored = stored_by(w->context);
+  while (w->next_pair < w->pair_count) {
     uint32_t i = w->next_pair++;
     aimrt_rpc_str_t hidden;
-    pair->key = pair_key(stored, i);
-    pair->value = pair_value(stored, i);
+    pair->key = w->foreign != NULL ? w->foreign[i].key : pair_key(stored, i);
+    pair->value = w->foreign != NULL ? w->foreign[i].value : pair_value(stored, i);
     if (!framework_find(w->context, pair->key, &hidden)) return true;
   }
   while (w->next_key < KEY_COUNT) {
@@ -211,15 +225,19 @@ static bool walk_next(walk *w, aimrt_rpc_pair_t *pair) {
 aimrt_rpc_str_t front_context_value(front_context *context, aimrt_rpc_str_t key) {
   aimrt_rpc_str_t value;
   if (framework_find(context, key, &value)) return value;
-  const front_context *stored = context->base != NULL ? context->base : context;
+  if (context->foreign != NULL) {
+    aimrt_string_view_t theirs = context->foreign->ops->get_meta_val(context->foreign->impl, (aimrt_string_view_t){key.data, key.size});
+    return (aimrt_rpc_str_t){theirs.str, theirs.len};
+  }
+  const front_context *stored = stored_by(context);
   uint32_t i = find_pair(stored, key, 0);
   return i < stored->pair_count ? pair_value(stored, i) : (aimrt_rpc_str_t){NULL, 0};
 }
 
 bool front_context_own(front_context *context) {
-  if (!context->framework && context->base == NULL) return true;
+  if (!context->framework && context->base == NULL && context->foreign == NULL) return true;
   front_context fresh = {.pairs = NULL};
-  walk w = {context, 0, 0};
+  walk w = walk_from(context);
   aimrt_rpc_pair_t pair;
   while (walk_next(&w, &pair)) {
     if (front_context_append(&fresh, pair.key, pair.value)) continue;
@@ -231,6 +249,7 @@ bool front_context_own(front_context *context) {
   if (!good) return false;
   context->framework = false;
   context->base = NULL;
+  context->foreign = NULL;
   note_reserved(context, key_to_addr);
   note_reserved(context, framework_keys[KEY_SERIALIZATION]);
   return true;
@@ -257,6 +276,7 @@ const aimrt_rpc_pair_t *front_context_user_pairs(front_context *context, size_t 
 
 void front_context_clear(front_context *context) {
   context->base = NULL;
+  context->foreign = NULL;
   context->timeout_ns = 0;
   context->deadline_ns = FRONT_NEVER;
   context->framework = false;
@@ -358,7 +378,7 @@ aimrt_rpc_result_t aimrt_rpc_context_copy(aimrt_rpc_context_t context, aimrt_rpc
   front_context *to = find_context(handle, &word);
   to->kind = from->kind;
   to->timeout_ns = from->timeout_ns;
-  walk w = {from, 0, 0};
+  walk w = walk_from(from);
   aimrt_rpc_pair_t pair;
   while (walk_next(&w, &pair)) {
     if (front_context_append(to, pair.key, pair.value)) continue;
@@ -505,7 +525,7 @@ aimrt_rpc_result_t front_context_change(front_context *context, aimrt_rpc_str_t 
   aimrt_rpc_result_t result = check_pair(key, value, error);
   if (result != AIMRT_RPC_RESULT_OK) return result;
   /* Texts that came from this very context move when it grows, and the framework's when they become pairs. */
-  bool own = inside(context, key) || inside(context, value) || context->framework || context->base != NULL;
+  bool own = inside(context, key) || inside(context, value) || context->framework || context->base != NULL || context->foreign != NULL;
   if (!own) return store(context, key, value, replace, error);
   aimrt_rpc_str_t key_copy = front_str_copy(key.data, key.size);
   aimrt_rpc_str_t value_copy = front_str_copy(value.data, value.size);
@@ -550,8 +570,6 @@ bool front_context_load(front_context *context, const aimrt_rpc_pair_t *pairs, s
   return true;
 }
 
-aimrt_rpc_str_t front_context_request_id(front_context *context) { return request_id_text(context, context->request_id); }
-
 aimrt_rpc_result_t aimrt_rpc_context_set(aimrt_rpc_context_t context, aimrt_rpc_str_t key, aimrt_rpc_str_t value,
                                          aimrt_rpc_error_t *error) {
   return change(context, key, value, true, error);
@@ -569,7 +587,7 @@ aimrt_rpc_result_t aimrt_rpc_context_remove(aimrt_rpc_context_t context, aimrt_r
   if (found == NULL) return STALE_CONTEXT(error, context);
   aimrt_rpc_str_t value;
   if (!front_view_ok(key.data, key.size) || key.size == 0) return AIMRT_RPC_RESULT_OK;
-  if (framework_find(found, key, &value) || found->base != NULL) {
+  if (framework_find(found, key, &value) || found->base != NULL || found->foreign != NULL) {
     aimrt_rpc_str_t copy = front_str_copy(key.data, key.size);
     bool good = copy.data != NULL && front_context_own(found);
     if (good) {
@@ -603,9 +621,8 @@ aimrt_rpc_result_t aimrt_rpc_context_metadata(aimrt_rpc_context_t context, const
 }
 
 aimrt_rpc_pair_t *front_context_views(front_context *context, size_t *count_out) {
-  size_t most = (size_t)(context->base != NULL ? context->base->pair_count : context->pair_count) + KEY_COUNT;
-  if (!reserve_views(context, most)) return NULL;
-  walk w = {context, 0, 0};
+  walk w = walk_from(context);
+  if (!reserve_views(context, (size_t)w.pair_count + KEY_COUNT)) return NULL;
   size_t count = 0;
   while (walk_next(&w, &context->views[count])) count++;
   *count_out = count;
@@ -633,7 +650,7 @@ aimrt_rpc_result_t aimrt_rpc_context_to_string(aimrt_rpc_context_t context, aimr
   bool good = write_text(&text, found->kind == AIMRT_RPC_CONTEXT_KIND_CLIENT ? FRONT_STR("Client context, timeout: ")
                                                                              : FRONT_STR("Server context, timeout: ")) &&
               write_text(&text, request_id_text(&number, found->timeout_ns / 1000000)) && write_text(&text, FRONT_STR("ms, meta: {"));
-  walk w = {found, 0, 0};
+  walk w = walk_from(found);
   aimrt_rpc_pair_t pair;
   for (bool first = true; good && walk_next(&w, &pair); first = false)
     good = write_text(&text, first ? FRONT_STR("{\"") : FRONT_STR(",{\"")) && write_text(&text, pair.key) &&

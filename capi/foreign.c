@@ -71,12 +71,8 @@ const aimrt_rpc_context_base_ops_t front_foreign_ops = {
 
 /* ---- Client contexts of theirs ------------------------------------------------------------------------------------------ */
 
-uint32_t front_foreign_use(front_thread *thread, front_call *call, const aimrt_rpc_context_base_t *foreign) {
-  if (foreign == NULL || foreign->ops == NULL) return AIMRT_RPC_CODE_CLI_INVALID_CONTEXT;
-  const aimrt_rpc_context_base_ops_t *ops = foreign->ops;
-  void *impl = foreign->impl;
-  if (ops->get_type(impl) != AIMRT_RPC_CLIENT_CONTEXT || ops->check_used(impl)) return AIMRT_RPC_CODE_CLI_INVALID_CONTEXT;
-  ops->set_used(impl);
+/* A context of the call's own, with what theirs holds. */
+static uint32_t copy_foreign(front_thread *thread, front_call *call, aimrt_string_view_array_t all, uint64_t timeout_ns) {
   front_context *context = front_context_take(thread);
   if (context == NULL) return AIMRT_RPC_CODE_RESOURCE_EXHAUSTED;
   /* No handle names it, so the call's end gives it back. */
@@ -84,25 +80,59 @@ uint32_t front_foreign_use(front_thread *thread, front_call *call, const aimrt_r
   atomic_store_explicit(&context->slot->word, (word & ~FRONT_STATE_MASK) | FRONT_CONTEXT_USED | FRONT_CONTEXT_BUSY, memory_order_relaxed);
   context->kind = AIMRT_RPC_CONTEXT_KIND_CLIENT;
   front_context_clear(context);
-  context->timeout_ns = ops->get_timeout_ns(impl);
+  context->timeout_ns = timeout_ns;
   call->context = context;
-  aimrt_string_view_array_t all = ops->get_meta_key_vals(impl);
   if (all.len != 0 && !front_context_load(context, (const aimrt_rpc_pair_t *)(const void *)all.str_array, all.len / 2))
     return AIMRT_RPC_CODE_CLI_INVALID_CONTEXT;
+  return AIMRT_RPC_CODE_OK;
+}
+
+uint32_t front_foreign_use(front_thread *thread, front_call *call, const aimrt_rpc_context_base_t *foreign) {
+  if (foreign == NULL || foreign->ops == NULL) return AIMRT_RPC_CODE_CLI_INVALID_CONTEXT;
+  const aimrt_rpc_context_base_ops_t *ops = foreign->ops;
+  void *impl = foreign->impl;
+  if (ops->get_type(impl) != AIMRT_RPC_CLIENT_CONTEXT || ops->check_used(impl)) return AIMRT_RPC_CODE_CLI_INVALID_CONTEXT;
+  ops->set_used(impl);
+  aimrt_string_view_array_t all = ops->get_meta_key_vals(impl);
+  uint64_t timeout_ns = ops->get_timeout_ns(impl);
+  const aimrt_rpc_str_t address = FRONT_STR(AIMRT_RPC_CONTEXT_KEY_TO_ADDR);
+  const aimrt_rpc_str_t serialization = FRONT_STR(AIMRT_RPC_CONTEXT_KEY_SERIALIZATION_TYPE);
+  bool copy = call->kind != FRONT_ENTRY_DIRECT;
+  for (size_t i = 0; i + 1 < all.len; i += 2) {
+    aimrt_rpc_str_t key = from_view(all.str_array[i]);
+    if (front_str_equal(key, serialization)) call->foreign_serialization = from_view(all.str_array[i + 1]);
+    if (front_str_equal(key, address) && all.str_array[i + 1].len != 0) copy = true; /* leaves the direct path */
+  }
+  if (copy) {
+    uint32_t code = copy_foreign(thread, call, all, timeout_ns);
+    if (code != AIMRT_RPC_CODE_OK) return code;
+  } else if (timeout_ns != 0) {
+    call->timeout_ns = timeout_ns;
+  }
   call->foreign = foreign;
   return AIMRT_RPC_CODE_OK;
+}
+
+static aimrt_string_view_t decimal(uint64_t number, char room[20]) {
+  size_t first = 20;
+  do {
+    room[--first] = (char)('0' + number % 10);
+    number /= 10;
+  } while (number != 0);
+  return (aimrt_string_view_t){room + first, 20 - first};
 }
 
 void front_foreign_tell(front_call *call) {
   const aimrt_rpc_context_base_ops_t *ops = call->foreign->ops;
   void *impl = call->foreign->impl;
-  front_context *context = call->context;
-  ops->set_meta_val(impl, to_view(FRONT_STR(AIMRT_RPC_CONTEXT_KEY_REQUEST_ID)), to_view(front_context_request_id(context)));
-  if (!context->has_serialization)
-    ops->set_meta_val(impl, to_view(FRONT_STR(AIMRT_RPC_CONTEXT_KEY_SERIALIZATION_TYPE)), to_view(call->serialization));
-  if (context->backend != NULL)
-    ops->set_meta_val(impl, to_view(FRONT_STR(AIMRT_RPC_CONTEXT_KEY_BACKEND)), to_view(*context->backend));
-  if (ops->get_timeout_ns(impl) == 0 && call->timeout_ns != 0) ops->set_timeout_ns(impl, call->timeout_ns);
+  char room[20];
+  const aimrt_rpc_str_t *backend = call->context != NULL ? call->context->backend : call->backend;
+  bool asked = call->foreign_serialization.size != 0; /* the view is not good any more after the first change */
+  ops->set_meta_val(impl, to_view(FRONT_STR(AIMRT_RPC_CONTEXT_KEY_REQUEST_ID)), decimal(call->request_id, room));
+  if (!asked) ops->set_meta_val(impl, to_view(FRONT_STR(AIMRT_RPC_CONTEXT_KEY_SERIALIZATION_TYPE)), to_view(call->serialization));
+  if (backend != NULL && backend->size != 0)
+    ops->set_meta_val(impl, to_view(FRONT_STR(AIMRT_RPC_CONTEXT_KEY_BACKEND)), to_view(*backend));
+  if (call->timeout_ns != 0) ops->set_timeout_ns(impl, call->timeout_ns);
 }
 
 /* ---- Closures ----------------------------------------------------------------------------------------------------------- */

@@ -322,6 +322,7 @@ static void dispatch_direct(front_thread *thread, front_call *call, aimrt_rpc_by
   server->request_message = call->request_message;
   server->response_message = call->response_message;
   server->context.base = call->context;
+  server->context.foreign = call->context == NULL ? call->foreign : NULL;
   server->request = (aimrt_rpc_bytes_t){NULL, 0};
   if (call->request_message == NULL) {
     char room[FRONT_MAX_SERIALIZATION_BYTES + 1];

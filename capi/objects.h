@@ -319,6 +319,7 @@ typedef struct front_context {
   uint32_t kind;
   front_server_call *server; /* the call that an embedded server context belongs to; NULL = a user's context */
   const struct front_context *base; /* direct call: reads go to the client's context until the first write */
+  const aimrt_rpc_context_base_t *foreign; /* the same for a client context of a module written for AimRT */
   uint64_t timeout_ns;
   uint64_t deadline_ns; /* CLOCK_MONOTONIC; FRONT_NEVER = none */
   bool framework;       /* the keys below are shown without being stored */
@@ -365,8 +366,6 @@ FRONT_HIDDEN aimrt_rpc_pair_t *front_context_views(front_context *context, size_
 /* Fills a cleared client context with what a module's own context holds, but for the keys that each call writes anew. False past the limits
  * of a context and when memory is out. */
 FRONT_HIDDEN bool front_context_load(front_context *context, const aimrt_rpc_pair_t *pairs, size_t count);
-/* The text of context->request_id. */
-FRONT_HIDDEN aimrt_rpc_str_t front_context_request_id(front_context *context);
 
 /* ---- Queues (queue.c) --------------------------------------------------------------------------------------------------- */
 
@@ -457,7 +456,8 @@ struct front_call {
   aimrt_rpc_str_t serialization;
   aimrt_rpc_call_done_fn done; /* NULL: function */
   void *user_data;
-  const aimrt_rpc_context_base_t *foreign; /* the client's context when context is a copy of it, else NULL */
+  const aimrt_rpc_context_base_t *foreign; /* the client's own; context is a copy of it or, in a direct call, NULL */
+  aimrt_rpc_str_t foreign_serialization;   /* what it asks for, valid until it is changed */
   aimrt_function_base_t function;          /* owned, delivery FRONT_DELIVER_CALLBACK */
   uint64_t queue;
   uint64_t tag;
@@ -557,7 +557,7 @@ FRONT_HIDDEN extern const aimrt_rpc_str_t front_ok_text;
 
 /* foreign.c: contexts and closures of modules that were written for AimRT. */
 FRONT_HIDDEN extern const aimrt_rpc_context_base_ops_t front_foreign_ops; /* impl = an embedded front_context */
-/* Begins the use of a module's context for a call, which gets a copy; gives a code. */
+/* Begins the use of a module's context for a call; gives a code. All but a direct call get a copy. */
 FRONT_HIDDEN uint32_t front_foreign_use(front_thread *thread, front_call *call, const aimrt_rpc_context_base_t *context);
 /* Writes the framework's keys into it, before the call is carried out. */
 FRONT_HIDDEN void front_foreign_tell(front_call *call);

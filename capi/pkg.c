@@ -7,7 +7,6 @@
 
 #include <dlfcn.h>
 #include <limits.h>
-#include <link.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,9 +23,10 @@ typedef union symbol {
   void (*destroy)(const aimrt_module_base_t *module);
 } symbol;
 
-static void put_canonical(void *library, const char *path, char *to, size_t size) {
-  struct link_map *map = NULL;
-  if (dlinfo(library, RTLD_DI_LINKMAP, &map) == 0 && map != NULL && map->l_name != NULL && map->l_name[0] != 0) path = map->l_name;
+/* The file that a function came from; path is what it was asked for by. */
+static void put_canonical(const void *function, const char *path, char *to, size_t size) {
+  Dl_info info;
+  if (dladdr(function, &info) != 0 && info.dli_fname != NULL && info.dli_fname[0] != 0) path = info.dli_fname;
   char *real = realpath(path, NULL);
   put_text(to, size, real == NULL ? path : real);
   free(real);
@@ -55,7 +55,7 @@ uint32_t front_pkg_open(const char *path, uint8_t deep_bind, front_pkg *out, cha
     return FRONT_PKG_NO_SYMBOL;
   }
   *out = (front_pkg){found[0].num, found[1].names, found[2].create, found[3].destroy};
-  put_canonical(library, path, canonical, canonical_size);
+  put_canonical(found[0].address, path, canonical, canonical_size);
   return FRONT_PKG_OPEN;
 }
 

@@ -131,6 +131,7 @@ static void server_dead(front_thread *thread, front_server_call *server) {
   front_context_hide(&server->context);
   if (server->context.text.size != 0 || server->context.text.capacity > FRONT_KEEP_BYTES) front_context_clear(&server->context);
   server->context.base = NULL;
+  server->context.foreign = NULL;
   front_server_drop_messages(server);
   if (server->answer_bytes.capacity > FRONT_KEEP_BYTES) front_bytes_trim(&server->answer_bytes, FRONT_KEEP_BYTES);
   if (thread->dispatching == call && call->ended_inline)
