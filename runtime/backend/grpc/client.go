@@ -179,6 +179,7 @@ type outgoing struct {
 	serialization string
 	head          *h2.Block
 	prefix        [framePrefix]byte
+	deadline      time.Time // of the call; zero: none
 	pending       *h2.Pending
 }
 
@@ -195,7 +196,8 @@ func (b *Backend) Invoke(_ context.Context, call *rpc.Call) {
 	b.sent.Add(1)
 	r := h2.Request{Network: o.to.to.Network, Address: o.to.to.Address, Head: o.head, Prefix: o.prefix[:], Body: body}
 	if timeout := call.Context.Timeout; timeout > 0 {
-		r.Deadline = time.Now().Add(timeout + lateGrace)
+		o.deadline = time.Now().Add(timeout)
+		r.Deadline = o.deadline.Add(lateGrace)
 	}
 	client := b.client
 	if o.to.to.TLS {
@@ -303,20 +305,12 @@ func (o *outgoing) done(r *h2.Response, err error) {
 		return
 	}
 	o.call.SetPeer(rpc.Peer{Scheme: Name, Address: o.to.to.Address, Verified: o.to.to.TLS})
-	if err != nil {
-		o.call.Finish(o.failure(err), rpc.Payload{})
-		return
-	}
-	fields := r.Trailers
-	if fields == nil {
-		fields = r.Headers
-	}
-	if status := statusOf(fields, r.Status); !status.OK() {
-		o.call.Finish(status, rpc.Payload{})
-		return
-	}
-	data, status := o.message(r)
+	data, status := o.outcome(r, err)
 	if !status.OK() {
+		if !o.deadline.IsZero() && !time.Now().Before(o.deadline) {
+			// The peer has a clock, too. Whose is faster must not decide what the caller sees.
+			status, _ = o.backend.TimeoutStatus(o.call)
+		}
 		o.call.Finish(status, rpc.Payload{})
 		return
 	}
@@ -326,6 +320,21 @@ func (o *outgoing) done(r *h2.Response, err error) {
 		return
 	}
 	o.call.Finish(rpc.OK, response)
+}
+
+// outcome is the message of an answer, or why there is none.
+func (o *outgoing) outcome(r *h2.Response, err error) ([]byte, rpc.Status) {
+	if err != nil {
+		return nil, o.failure(err)
+	}
+	fields := r.Trailers
+	if fields == nil {
+		fields = r.Headers
+	}
+	if status := statusOf(fields, r.Status); !status.OK() {
+		return nil, status
+	}
+	return o.message(r)
 }
 
 // message takes the message out of an answer.
