@@ -16,7 +16,6 @@ import (
 	"aimrtrpc/runtime/registry"
 	"aimrtrpc/runtime/rpc"
 	"aimrtrpc/runtime/value"
-	wire "aimrtrpc/runtime/wire/aiomas"
 )
 
 // Limits of connections.
@@ -26,9 +25,6 @@ const (
 	// MaxLinks bounds the connections that a runtime has dialled, and its listeners, together.
 	MaxLinks = 10_000
 )
-
-// codecs of a connection, by the name options use.
-var codecs = map[string]wire.Codec{"": wire.JSON, "json": wire.JSON, "msgpack": wire.MsgPack, "msgpack_blosc": wire.MsgPackBlosc}
 
 // TLSFiles are the PEM files of one end of a connection.
 type TLSFiles = aiomas.TLSFiles
@@ -177,9 +173,9 @@ func (o *ConnectionOptions) options(log *slog.Logger) (aiomas.Options, error) {
 	if o.Dialect != "" && o.Dialect != aiomas.Name {
 		return aiomas.Options{}, unknown("connection dialect", o.Dialect, []string{aiomas.Name})
 	}
-	codec, ok := codecs[o.Codec]
+	codec, ok := aiomas.CodecNamed(o.Codec)
 	if !ok {
-		return aiomas.Options{}, unknown("codec", o.Codec, []string{"json", "msgpack", "msgpack_blosc"})
+		return aiomas.Options{}, unknown("codec", o.Codec, aiomas.CodecNames)
 	}
 	out := aiomas.Options{
 		Codec: codec, TLS: o.TLS, AllowedPeers: o.AllowedPeers, Token: o.Token, ReferenceType: o.ReferenceType, FailureArray: o.FailureArray,
@@ -209,7 +205,7 @@ type Connection struct {
 	methods map[string]*Client
 }
 
-// Dial connects to a peer and waits until that is done, or ctx ends.
+// Dial connects to a peer and waits until that is done, ctx ends, or the shutdown of the runtime is requested.
 func (m *Module) Dial(ctx context.Context, o DialOptions) (*Connection, error) {
 	if err := m.runtime.need("a module can connect", Init, Start); err != nil {
 		return nil, err
@@ -218,6 +214,15 @@ func (m *Module) Dial(ctx context.Context, o DialOptions) (*Connection, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	guard.Go("connect until shutdown", func() {
+		select {
+		case <-m.runtime.asked: // nobody waits for a peer that does not come
+			cancel()
+		case <-ctx.Done():
+		}
+	})
 	conn, err := aiomas.Dial(ctx, aiomas.DialConfig{Options: options, Address: o.Address, RetryFor: o.Timeout, Reconnect: o.Reconnect})
 	if err != nil {
 		return nil, linkError(err)

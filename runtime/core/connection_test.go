@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"aimrtrpc/internal/guard"
 	"aimrtrpc/runtime/core"
 	"aimrtrpc/runtime/filter"
 	"aimrtrpc/runtime/rpc"
@@ -64,7 +65,7 @@ func TestConnection_MethodOfAPath_CallsTheRouterOfThePeer(t *testing.T) {
 			t.Fatalf("%s: %s, %v", path, got, err)
 		}
 	}
-	if method(t, c, "math/add") != method(t, c, "math/add") {
+	if first, second := method(t, c, "math/add"), method(t, c, "math/add"); first != second {
 		t.Fatal("one path has two methods")
 	}
 	check(t, router.Remove("math"))
@@ -188,6 +189,19 @@ func TestConnection_Shutdown_EndsConnectionsAndListeners(t *testing.T) {
 	}
 	if _, err := m.Dial(context.Background(), core.DialOptions{ConnectionOptions: core.ConnectionOptions{Address: l.Address()}}); core.KindOf(err) != core.InvalidState {
 		t.Fatalf("dial after the shutdown: %v", err)
+	}
+}
+
+func TestConnection_DialForEver_EndsWithTheRuntime(t *testing.T) {
+	f, m, _, _, _ := newLinks(t, localConfig, nil, core.ConnectionOptions{})
+	ended := make(chan error, 1)
+	guard.Go("test dial", func() {
+		_, err := m.Dial(context.Background(), core.DialOptions{ConnectionOptions: core.ConnectionOptions{Address: "local://never"}, Timeout: -1})
+		ended <- err
+	})
+	f.RequestShutdown()
+	if err := <-ended; core.KindOf(err) != core.IO {
+		t.Fatalf("ended with %v", err)
 	}
 }
 

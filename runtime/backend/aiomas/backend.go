@@ -28,8 +28,6 @@ type Backend struct {
 
 	methods sync.Map // *rpc.Method -> *clientMethod
 	running atomic.Bool
-	ctx     context.Context // of connecting
-	cancel  context.CancelFunc
 
 	mu       sync.Mutex // guards what follows
 	listener *Listener
@@ -42,9 +40,7 @@ type Backend struct {
 // New makes the backend. It opens no socket yet.
 func New(env backend.Environment) (backend.Backend, error) {
 	b := &Backend{name: env.Name, log: env.Logger, section: env.Options, tree: dialect.NewTree(), links: map[address]*link{}}
-	b.ctx, b.cancel = context.WithCancel(context.Background())
 	if err := b.readOptions(); err != nil {
-		b.cancel()
 		return nil, err
 	}
 	return b, nil
@@ -96,7 +92,6 @@ func (b *Backend) Stop() {
 // Close ends all connections with their calls and waits for their goroutines.
 func (b *Backend) Close(ctx context.Context) error {
 	b.running.Store(false)
-	b.cancel()
 	b.mu.Lock()
 	b.closed = true
 	l := b.listener

@@ -194,6 +194,7 @@ type link struct {
 	waiting []request // for the connection, in order
 	bytes   int       // of those
 	closed  bool
+	cancel  context.CancelFunc // of connecting; nil when there has been none
 }
 
 // linkTo finds the link of an address.
@@ -269,7 +270,13 @@ func (l *link) start() {
 
 func (l *link) connect() {
 	b := l.backend
-	ctx, cancel := context.WithTimeout(b.ctx, b.connectTimeout())
+	ctx, cancel := context.WithTimeout(context.Background(), b.connectTimeout())
+	l.mu.Lock()
+	l.cancel = cancel
+	if l.closed {
+		cancel()
+	}
+	l.mu.Unlock()
 	conn, err := Dial(ctx, DialConfig{Options: b.options, Address: l.to.String()})
 	cancel()
 	if err != nil {
@@ -328,6 +335,9 @@ func (l *link) close() {
 	l.mu.Lock()
 	l.closed = true
 	conn, waiting := l.conn, l.take()
+	if l.cancel != nil {
+		l.cancel()
+	}
 	l.mu.Unlock()
 	for _, r := range waiting {
 		r.call.Finish(rpc.NewStatus(rpc.CodeCliBackendInternalError, "the aiomas backend was closed before "+l.to.String()+" was reached"), rpc.Payload{})

@@ -44,10 +44,9 @@ type dialer struct {
 	cfg     DialConfig
 	to      address
 	wrap    func(net.Conn) (net.Conn, error)
-	ctx     context.Context // of the reconnecting goroutine, which outlives Dial
-	cancel  context.CancelFunc
 	mu      sync.Mutex // guards what follows
 	stopped bool
+	cancel  context.CancelFunc // of the reconnecting goroutine; nil when there has been none
 	running sync.WaitGroup
 }
 
@@ -66,13 +65,11 @@ func Dial(ctx context.Context, cfg DialConfig) (*Conn, error) {
 		cfg.pause = pause
 	}
 	d := &dialer{cfg: cfg, to: to, wrap: wrap}
-	d.ctx, d.cancel = context.WithCancel(context.Background())
 	c := newConn(cfg.Options)
 	if cfg.Reconnect {
 		c.redial = d
 	}
 	if err := d.attempts(ctx, c, cfg.RetryFor); err != nil {
-		d.cancel()
 		return nil, err
 	}
 	return c, nil
@@ -165,12 +162,15 @@ func (d *dialer) again(c *Conn, reason error) {
 	if d.stopped {
 		return
 	}
+	ctx, cancel := context.WithCancel(context.Background()) // the connection's own, which outlives Dial
+	d.cancel = cancel
 	d.running.Add(1)
 	guard.Go("aiomas reconnect", func() {
 		defer d.running.Done()
+		defer cancel()
 		d.changed(false, reason)
-		if err := d.attempts(d.ctx, c, -1); err != nil {
-			if d.ctx.Err() == nil {
+		if err := d.attempts(ctx, c, -1); err != nil {
+			if ctx.Err() == nil {
 				c.options.Logger.Error("connecting again is given up", "peer", d.to.String(), "reason", err.Error())
 				c.end(err)
 			}
@@ -193,7 +193,9 @@ func (d *dialer) changed(connected bool, reason error) {
 func (d *dialer) stop() {
 	d.mu.Lock()
 	d.stopped = true
+	if d.cancel != nil {
+		d.cancel()
+	}
 	d.mu.Unlock()
-	d.cancel()
 	d.running.Wait()
 }

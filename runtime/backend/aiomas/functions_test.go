@@ -194,9 +194,32 @@ func TestClient_RuleAndAddress_SayWhereAndWhat(t *testing.T) {
 	}
 }
 
+// TestClient_PeerCallsBack_OverTheBackendsConnection is what a simulator does: it connects and serves.
+func TestClient_PeerCallsBack_OverTheBackendsConnection(t *testing.T) {
+	testx.NoLeaks(t)
+	l := listen(t, ListenConfig{Address: "tcp://127.0.0.1:0", Options: Options{Handler: functions(t, map[string]backendtest.HandlerFunc{
+		movePath: func(ctx context.Context, call *rpc.Call) {
+			back := begin(t, call.Conn, "json", "robot/arm/Service/Stop", "")
+			call.Finish(rpc.Wait(ctx, back), back.Response())
+		},
+	})}})
+	b := newBackend(t, "{clients_options: [{func_name: '(.*)', server_url: '"+strings.Replace(l.Address(), "tcp", Name, 1)+"'}]}")
+	m := newMethod(t, moveName, "json")
+	if err := b.RegisterClient(m); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.RegisterService(newMethod(t, "pb:/robot.arm.Service/Stop"), say); err != nil {
+		t.Fatal(err)
+	}
+	started(t, b)
+	if got := invoke(t, b, clientCall(m, "json", "", "{}")); got != `{"got": {}, "name": "pb:/robot.arm.Service/Stop"}` {
+		t.Error(got)
+	}
+}
+
 func TestOptions_ThatCannotBe_AreRefusedWithTheirPlace(t *testing.T) {
 	for options, want := range map[string]string{
-		"{codec: xml}":                    `codec "xml" is not known, expected json, msgpack or msgpack_blosc`,
+		"{codec: xml}":                    `codec "xml" is not known, expected one of json, msgpack, msgpack_blosc`,
 		"{listen: here}":                  `address "here" has no host and port`,
 		"{listen: 'tcp://127.0.0.1:0/x'}": "has a path, which only a client's has",
 		"{limits: {max_calls: 0}}":        "max_calls is 0, expected 1 to",

@@ -2,6 +2,7 @@ package aiomas
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"aimrtrpc/runtime/backend"
@@ -91,8 +92,17 @@ func (l *limits) check(config backend.Section) error {
 	return nil
 }
 
-// codecNames are the codecs as the configuration writes them.
-var codecNames = map[string]wire.Codec{"": wire.JSON, "json": wire.JSON, "msgpack": wire.MsgPack, "msgpack_blosc": wire.MsgPackBlosc}
+// CodecNames are the names of the codecs in configurations and options.
+var CodecNames = []string{"json", "msgpack", "msgpack_blosc"}
+
+// CodecNamed finds a codec; no name is aiomas' default.
+func CodecNamed(name string) (wire.Codec, bool) {
+	i := slices.Index(CodecNames, name)
+	if name == "" {
+		i = 0
+	}
+	return [...]wire.Codec{wire.JSON, wire.JSON, wire.MsgPack, wire.MsgPackBlosc}[i+1], i >= 0
+}
 
 // readOptions decodes and checks the options.
 func (b *Backend) readOptions() error {
@@ -100,9 +110,9 @@ func (b *Backend) readOptions() error {
 	if err := b.section.Decode(o); err != nil {
 		return err
 	}
-	codec, known := codecNames[o.Codec]
+	codec, known := CodecNamed(o.Codec)
 	if !known {
-		return b.section.Errorf("codec", "codec %q is not known, expected json, msgpack or msgpack_blosc", o.Codec)
+		return b.section.Errorf("codec", "codec %q is not known, expected one of %s", o.Codec, strings.Join(CodecNames, ", "))
 	}
 	if b.limits.SetDefaults(); o.Limits != nil {
 		b.limits = *o.Limits

@@ -157,6 +157,9 @@ func TestTLS_ListeningOptionsThatCannotBe_AreRefused(t *testing.T) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
+	if _, err := Dial(background(t), DialConfig{Options: Options{TLS: files}, Address: "unix:///nowhere"}); !errors.Is(err, ErrOptions) || !strings.Contains(err.Error(), "set ServerName") {
+		t.Errorf("TLS to a socket without a name: %v", err)
+	}
 	if _, err := Listen(ListenConfig{Options: Options{TLS: files}, Address: "local://tls"}); !errors.Is(err, ErrOptions) {
 		t.Errorf("TLS inside the process: %v", err)
 	}

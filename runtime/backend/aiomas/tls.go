@@ -76,6 +76,9 @@ func (o *Options) wrapper(a address, listening bool) (func(net.Conn) (net.Conn, 
 	if c.ServerName == "" && a.network == tcp {
 		c.ServerName, _, _ = net.SplitHostPort(a.text)
 	}
+	if c.ServerName == "" {
+		return nil, fmt.Errorf("TLS to %s needs the name in the server's certificate: set ServerName", a)
+	}
 	return func(nc net.Conn) (net.Conn, error) { return shake(tls.Client(nc, c)) }, nil
 }
 
