@@ -71,3 +71,31 @@ $(DROPIN_DIR)/plain/alloc: $(DROPIN_DIR)/plain/robot.pb.o $(DROPIN_DIR)/plain/ow
 	$(CXX) $^ -lgtest -lgtest_main -lprotobuf -pthread -o $@
 $(foreach variant,plain sanitize,$(eval $(call dropin_variant_rules,$(variant))))
 $(foreach variant,plain sanitize,$(foreach stub,own reference,$(eval $(call dropin_stub_rules,$(variant),$(stub)))))
+
+# --- Pkgs and a program in app mode, over the library -----------------------------------------------------------------------------------
+# The messages are in a library of their own: two Pkgs that carry the same messages and share one libprotobuf abort when the second is loaded.
+DROPIN_PKG       := $(DROPIN_DIR)/pkg
+DROPIN_PKG_SRC   := $(DROPIN_SRC)/pkg
+DROPIN_PKG_FLAGS := $(DROPIN_FLAGS) -O1 -g1 -fPIC -fvisibility=hidden $(DROPIN_WARN) $(DROPIN_INCLUDE) -I$(DROPIN_STUB_own)
+DROPIN_PKGS      := $(patsubst %,$(DROPIN_PKG)/libarm_%.so,both client broken)
+
+.PHONY: dropin-pkg-test
+dropin-pkg-test: build $(DROPIN_PKGS) $(DROPIN_PKG)/app ## run Pkgs built with the C++ headers in aimrt_main, and a program in app mode
+	@$(PYTHON) $(DROPIN_PKG_SRC)/run.py $(DROPIN_PKG)
+
+$(DROPIN_PKG)/libarm_messages.so: $(DROPIN_DIR)/messages/robot.pb.cc
+	@mkdir -p $(@D)
+	$(CXX) $(DROPIN_FLAGS) -O1 -fPIC -shared $(DROPIN_INCLUDE) $< -lprotobuf -o $@
+$(DROPIN_PKG)/%.o: $(DROPIN_PKG_SRC)/%.cc $(wildcard $(DROPIN_PKG_SRC)/*.hpp) $(DROPIN_HEADERS) $(DROPIN_GENERATED)
+	@mkdir -p $(@D)
+	$(CXX) $(DROPIN_PKG_FLAGS) -c $< -o $@
+$(DROPIN_PKG)/robot.aimrt_rpc.pb.o: $(DROPIN_HEADERS) $(DROPIN_GENERATED)
+	@mkdir -p $(@D)
+	$(CXX) $(DROPIN_PKG_FLAGS) -c $(DROPIN_STUB_own)/robot.aimrt_rpc.pb.cc -o $@
+$(DROPIN_PKG)/libarm_%.so: $(DROPIN_PKG)/%.o $(DROPIN_PKG)/robot.aimrt_rpc.pb.o $(DROPIN_PKG)/libarm_messages.so
+	$(CXX) -shared $(filter %.o,$^) -L$(DROPIN_PKG) -larm_messages -lprotobuf -pthread '-Wl,-rpath,$$ORIGIN' -Wl,-z,defs -o $@
+# AddressSanitizer in the program, modules and headers included; the library is as it is shipped.
+$(DROPIN_PKG)/app: $(DROPIN_DIR)/sanitize/own/pkg/app.o $(DROPIN_DIR)/sanitize/own/robot.aimrt_rpc.pb.o $(DROPIN_DIR)/sanitize/robot.pb.o | build
+	$(CXX) $(DROPIN_FLAGS_sanitize) $^ -L$(LIB_DIR) -Wl,-rpath,$(CURDIR)/$(LIB_DIR) -laimrt_rpc -lprotobuf -pthread -o $@
+$(DROPIN_DIR)/sanitize/own/pkg/app.o: $(wildcard $(DROPIN_PKG_SRC)/*.hpp)
+.PRECIOUS: $(DROPIN_PKG)/%.o
