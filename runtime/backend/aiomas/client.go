@@ -141,7 +141,9 @@ func (b *Backend) Invoke(_ context.Context, call *rpc.Call) {
 		return
 	}
 	// The call on the wire has values; the caller's has messages.
-	inner := &rpc.Call{ID: call.ID, Method: call.Method, Context: call.Context, Backend: b.name, Started: call.Started}
+	inner := &rpc.Call{
+		ID: call.ID, Method: call.Method, Context: &rpc.CallContext{Serialization: p.serialization}, Backend: b.name, Started: call.Started,
+	}
 	inner.OnFinish(func(inner *rpc.Call) { b.settle(call, inner, p.serialization) })
 	call.OnFinish(func(*rpc.Call) { inner.Cancel() })
 	if !inner.Decided() {
