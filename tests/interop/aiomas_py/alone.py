@@ -130,7 +130,7 @@ def msgpack_bytes(aiomas):
 @case
 def blosc_chunks(aiomas):
     codec = aiomas.MsgPackBlosc()
-    for value in ([0, 0, ["f", [], {}]], "x" * 100000, list(range(20000)), b"\0" * (1 << 20), ["text %d" % i for i in range(5000)], ""):
+    for value in ([0, 0, ["f", [], {}]], "x" * 100000, list(range(20000)), b"\0" * (1 << 20), [f"text {i}" for i in range(5000)], ""):
         chunk = bytes(codec.encode(value))
         assert chunk[:2] == b"\x02\x01" and struct.unpack("<I", chunk[12:16])[0] == len(chunk), chunk[:16].hex()
         back = codec.decode(bytearray(chunk))
