@@ -197,6 +197,7 @@ TARGETS["interop"] = [
     *PREPARE,
     *WHEEL,
     Step("http-peers", f"{GO} ./runtime/backend/http ./runtime/transport/httpx ./runtime/wire/aimrthttp", 900),
+    Step("grpc-peers", f"{GO} ./runtime/backend/grpc ./runtime/transport/h2 ./runtime/wire/aimrtgrpc", 900),
     Step("go-peers", f"cd tests/interop && {GO} ./...", 1800),
     Step("examples", EXAMPLES, 600, needs=("wheel",)),
 ]

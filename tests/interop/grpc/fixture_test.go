@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,8 +33,11 @@ const (
 	mostSize = 64 << 20 // the largest message by default
 )
 
-// ends counts the calls of "wait" whose callers have left.
+// ends tells of calls of "wait": "here" when one has arrived, "gone" when its caller has left.
 type ends chan string
+
+// waiting is the number of calls of "wait" on our side.
+var waiting atomic.Int64
 
 // answers is what the function does on our side; the metadata key "do" says which case it is.
 func (e ends) serve(_ context.Context, call *rpc.Call) {
@@ -45,7 +49,11 @@ func (e ends) serve(_ context.Context, call *rpc.Call) {
 	case "panic":
 		panic("on purpose")
 	case "wait":
-		call.OnEnd(func(c *rpc.Call) { e <- "gone" })
+		call.OnEnd(func(*rpc.Call) { waiting.Add(-1); e <- "gone" })
+		waiting.Add(1)
+		e <- "here"
+	case "waiting":
+		call.Finish(rpc.OK, rpc.BytesPayload("pb", fmt.Append(nil, waiting.Load())))
 	case "meta":
 		text := fmt.Sprintf("%s|%s|%s|%t", meta.Get("key"), hex.EncodeToString([]byte(meta.Get("key-bin"))), strings.Join(meta.Values("more"), ","), call.Context.Timeout > 0)
 		call.Finish(rpc.StatusOf(err), rpc.BytesPayload(call.Context.Serialization, []byte(text)))
@@ -212,6 +220,7 @@ func (e ends) theirs(stream grpc.ServerStream) error {
 		}
 		return st.Err()
 	case "wait":
+		e <- "here"
 		<-ctx.Done()
 		e <- "gone"
 		return ctx.Err()
@@ -231,15 +240,18 @@ func first(list []string) string {
 	return list[0]
 }
 
-// wait takes one word out of a channel.
-func (e ends) wait(t *testing.T, what string) {
+// wait waits until a call has arrived, or until a caller that left is known on the other side.
+func (e ends) wait(t *testing.T, want string) {
 	t.Helper()
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	select {
-	case <-e:
+	case got := <-e:
+		if got != want {
+			t.Fatalf("the handler says %q, expected %q", got, want)
+		}
 	case <-late.C:
-		t.Fatalf("waited %v for %s", patience, what)
+		t.Fatalf("waited %v for the handler to say %q", patience, want)
 	}
 }
 

@@ -3,6 +3,7 @@ package grpc
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -15,12 +16,12 @@ import (
 	testpb "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/metadata"
 	reflectv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
-	reflectv1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"aimrtrpc/internal/guard"
 	"aimrtrpc/internal/testx"
 	"aimrtrpc/runtime/rpc"
 )
@@ -70,13 +71,15 @@ func TestGRPCGo_CallsOurs(t *testing.T) {
 	if _, err := invoke(conn, "proto", nil, soon, "do", "wait"); status.Code(err) != codes.DeadlineExceeded {
 		t.Errorf("deadline: %v", err)
 	}
-	left.wait(t, "the handler to learn of the deadline")
-	stopped, stop := context.WithCancel(t.Context())
-	time.AfterFunc(20*time.Millisecond, stop)
+	left.wait(t, "here")
+	left.wait(t, "gone")
+	stopped, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	guard.Go("interop cancel", func() { left.wait(t, "here"); stop() })
 	if _, err := invoke(conn, "proto", nil, stopped, "do", "wait"); status.Code(err) != codes.Canceled {
 		t.Errorf("cancel: %v", err)
 	}
-	left.wait(t, "the handler to learn of the cancel")
+	left.wait(t, "gone")
 	text := words(100_000)
 	if err := conn.Invoke(t.Context(), path, &text, &out, grpc.ForceCodec(bytesCodec("proto")), grpc.UseCompressor(gzip.Name)); err != nil || !bytes.Equal(out, text) {
 		t.Errorf("gzip: %d bytes, %v", len(out), err)
@@ -119,15 +122,17 @@ func TestOurs_CallsGRPCGo(t *testing.T) {
 	if _, st = call(t, client, "pb", 50*time.Millisecond, nil, "do", "wait"); st.Code() != rpc.CodeCliBackendInternalError || !strings.Contains(st.Message(), "50ms") {
 		t.Errorf("deadline: %v", st)
 	}
-	left.wait(t, "grpc-go's handler to learn of the deadline")
+	left.wait(t, "here")
+	left.wait(t, "gone")
 	settings := rpc.NewClientContext()
 	settings.Metadata.Set("do", "wait")
 	open := client.Start(t.Context(), settings, rpc.BytesPayload("pb", nil))
-	time.AfterFunc(20*time.Millisecond, func() { open.Cancel() })
+	left.wait(t, "here")
+	open.Cancel()
 	if st = rpc.Wait(t.Context(), open); st.Code() != rpc.CodeCancelled {
 		t.Errorf("cancel: %v", st)
 	}
-	left.wait(t, "grpc-go's handler to learn of the cancel")
+	left.wait(t, "gone")
 	wrong := rpc.NewClientContext()
 	wrong.Target = "grpc://" + address + "/peer.Echo/Nothing"
 	if _, err := client.Call(t.Context(), wrong, nil); rpc.StatusOf(err).Code() != rpc.CodeSvrNotImplemented {
@@ -253,17 +258,14 @@ func TestReflection_OfOurs(t *testing.T) {
 	if _, err := stream.Recv(); err == nil || status.Code(err) != codes.Unknown && err.Error() != "EOF" {
 		t.Errorf("the end of the stream: %v", err)
 	}
-	old, err := reflectv1alpha.NewServerReflectionClient(dial(t, address)).ServerReflectionInfo(t.Context())
+	// The older name of the service has the same messages.
+	old, err := dial(t, address).NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := old.Send(&reflectv1alpha.ServerReflectionRequest{MessageRequest: &reflectv1alpha.ServerReflectionRequest_ListServices{}}); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := old.Recv(); err != nil || len(got.GetListServicesResponse().GetService()) != len(want) {
-		t.Errorf("v1alpha: %v, %v", got, err)
-	}
-	if err := old.CloseSend(); err != nil {
-		t.Error(err)
+	answer := &reflectv1.ServerReflectionResponse{}
+	err = errors.Join(old.SendMsg(&reflectv1.ServerReflectionRequest{MessageRequest: &reflectv1.ServerReflectionRequest_ListServices{}}), old.RecvMsg(answer), old.CloseSend())
+	if n := len(answer.GetListServicesResponse().GetService()); err != nil || n != len(want) {
+		t.Errorf("v1alpha: %d services, %v", n, err)
 	}
 }
