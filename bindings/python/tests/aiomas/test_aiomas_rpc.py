@@ -7,7 +7,7 @@ import pickle
 import weakref
 
 import pytest
-from aiomas_helpers import Served, address, address_of, run
+from aiomas_helpers import Served, address, address_of, run, turns
 
 from aimrt_rpc import aiomas
 
@@ -473,7 +473,7 @@ def test_client_connected_cb_and_service_task():
             assert repr(client).startswith("<aiomas.rpc.RpcClient object at 0x")
             with pytest.raises(RuntimeError, match=r"^This RpcClient instance has no RPC service running\.$"):
                 client.on_connection_reset(None)
-            with pytest.raises(ValueError, match='^5 must be "None" or callable but is neither$'):
+            with pytest.raises(ValueError, match=r'^5 must be "None" or callable but is neither$'):
                 seen[0].on_connection_reset(5)
             assert isinstance(seen[0].service, asyncio.Task) and not seen[0].service.done()
         await seen[0].service
@@ -510,11 +510,11 @@ def test_connection_reset_by_own_close(with_service):
                 client.on_connection_reset(told.append)
             pending = client.remote.wait()
             await client.close()
-            with pytest.raises(ConnectionResetError, match="^Connection closed$"):
+            with pytest.raises(ConnectionResetError, match=r"^Connection closed$"):
                 await pending
-            with pytest.raises(ConnectionResetError, match="^Connection closed$"):
+            with pytest.raises(ConnectionResetError, match=r"^Connection closed$"):
                 client.remote.value(1)
-            with pytest.raises(ConnectionResetError, match="^Connection closed$"):
+            with pytest.raises(ConnectionResetError, match=r"^Connection closed$"):
                 await client.channel.recv()
             await client.close()
             assert client.channel.transport is None
@@ -540,7 +540,7 @@ def test_server_closes_connection_in_a_handler():
             with pytest.raises(ConnectionResetError) as caught:
                 await client.remote.close()
             assert caught.value.args == ()
-            with pytest.raises(ConnectionResetError, match="^Connection closed$"):
+            with pytest.raises(ConnectionResetError, match=r"^Connection closed$"):
                 client.remote.close()
 
     run(main())
@@ -612,7 +612,7 @@ def test_service_process_cancelled_stops_serving():
             served.peers[0].service.cancel()
             await asyncio.wait({served.peers[0].service})
             late = client.remote.add(1, 2)
-            await asyncio.sleep(0.01)
+            await turns(lambda: served.peers[0].channel._in_queue)
             assert not late.done()
             late.cancel()
 

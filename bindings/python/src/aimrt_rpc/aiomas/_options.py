@@ -11,17 +11,17 @@ class Limits:
     ``max_frame_size``: bytes of one payload in either direction; a larger one of the peer closes the connection.
     ``max_depth``: nesting of arrays and maps in one payload.
     ``max_pending``: own calls without a reply; a further one raises :class:`.LimitError`.
-    ``max_open``: calls of the peer without a reply. Above it the peer is not read from. An end that waits for replies itself
-    has to go on reading; it answers calls above four times this number with an exception.
-    ``max_held_size``: bytes of replies that wait because the peer does not read them. Above it the peer is not read from, and
-    an end that has to go on reading answers calls with an exception; above twice this size the connection is closed.
+    ``max_open``: calls of the peer without a reply; a further one is answered with an exception.
+    ``max_held_size``: bytes that wait in this end because the peer does not read its replies, or because nobody takes its
+    requests. Above 1 MiB the peer is not read from. An end that waits for replies itself has to go on reading: above
+    ``max_held_size`` it answers calls with an exception, above twice this size and one frame the connection is closed.
     ``max_connections``: connections of one server; further ones are closed at once.
     """
 
     max_frame_size: int = 64 << 20
     max_depth: int = 128
     max_pending: int = 65536
-    max_open: int = 10_000
+    max_open: int = 65536
     max_held_size: int = 64 << 20
     max_connections: int = 10_000
 

@@ -73,7 +73,8 @@ class ReconnectingClient:
     @property
     def client(self) -> Optional[RpcClient]:
         """The client of the present connection, None while there is none."""
-        return self._client
+        client = self._client
+        return None if client is None or client.channel._lost is not None else client
 
     async def close(self) -> None:
         """Closes the connection and makes no other one. Calls that wait raise ConnectionResetError."""

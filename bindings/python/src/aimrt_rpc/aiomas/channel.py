@@ -65,8 +65,8 @@ _HELD_HIGH = 1 << 20
 _MAX_UNSENT = 256 << 20
 # Seconds that close() waits for the transport to send what is left, before it is cut off.
 _CLOSE_WAIT_S = 5.0
-# The library refuses requests above this many times Limits.max_open; from there on reading is paused, when it may be.
-_OPEN_REFUSED = 4
+# What a queued request weighs beside its bytes.
+_QUEUED_SIZE = 256
 # Turns of the loop that a closed server waits, so that connections whose end has been received are told.
 _TURNS = 4
 # Seconds between two attempts to connect: the first, the growth, the longest.
@@ -143,9 +143,7 @@ class Channel:
         self._peername = transport.get_extra_info("peername")
         self._dumps = codecs.encode_content(codec)
         self._loads = codecs.decode_content(codec)
-        self._handle = _core.hosted_create(
-            number, limits.max_frame_size, limits.max_depth, limits.max_pending, limits.max_open * _OPEN_REFUSED
-        )
+        self._handle = _core.hosted_create(number, limits.max_frame_size, limits.max_depth, limits.max_pending, limits.max_open)
         self._envelope: Optional[_Envelope] = _Envelope(codec, self._handle, limits) if number == _OPAQUE else None
         if self._envelope is not None:
             self._dumps = self._loads = _same
@@ -295,6 +293,8 @@ class Channel:
             while self._in_queue:
                 number, content, size = self._in_queue.popleft()
                 self._held_size -= size
+                if self._reading_paused:
+                    self._check_reading()
                 try:
                     value = self._loads(content)
                 except Exception as error:
@@ -324,6 +324,7 @@ class Channel:
         if self._held_size > limit and self._pending:
             self._fail(number, LimitError(f"{self._held_size} bytes wait in this connection, limit max_held_size {limit}"))
             return
+        size += _QUEUED_SIZE
         self._in_queue.append((number, content, size))
         self._held_size += size
         if self._waiter is not None and not self._waiter.done():
@@ -366,8 +367,6 @@ class Channel:
             else:
                 self._flush_scheduled = True
                 self._loop.call_soon(self._flush)
-        if self._reading_paused:
-            self._check_reading()
 
     def _reply_refused(self, number: int, kind: int, content: bytes, error: LibraryError) -> None:
         """Answers with why a reply cannot be sent."""
@@ -397,8 +396,6 @@ class Channel:
                 _core.hosted_drop(self._handle, number)
             else:
                 self._envelope.drop(number)
-            if self._reading_paused:
-                self._check_reading()
 
     # --- bytes ------------------------------------------------------------------------------------------------------------
 
@@ -428,7 +425,7 @@ class Channel:
             self._break(str(broken))
         else:
             self._flush()
-            if self._open >= self._options.limits.max_open or self._held_size > _HELD_HIGH:
+            if self._held_size > _HELD_HIGH:
                 self._check_reading()
 
     def _resolve(self, future: Future, kind: int, content: Any) -> None:
@@ -452,9 +449,10 @@ class Channel:
             future = self._pending.pop(number, None)
             if future is not None and not future.done():
                 self._resolve(future, _REPLY_KINDS[kind], content)
-        elif self._open >= self._options.limits.max_open * _OPEN_REFUSED:
+        elif self._open >= self._options.limits.max_open:
+            text = f"{self._open} requests of this connection wait for their reply, limit max_open"
             self._open += 1
-            self._fail(number, LimitError(f"{self._open} requests of this connection wait for their reply, limit max_open"))
+            self._fail(number, LimitError(text))
         else:
             self._requested(number, content, len(payload))
 
@@ -505,17 +503,17 @@ class Channel:
 
     def _check_reading(self) -> None:
         """Stops reading while too much waits, unless this end waits for replies itself; reads again when it has gone."""
-        limits = self._options.limits
-        if self._held_size > 2 * limits.max_held_size:
-            self._break(f"the peer does not read: {self._held_size} bytes wait, limit max_held_size {limits.max_held_size}")
-            return
-        if not self._reading_paused:
-            much = self._open >= limits.max_open or self._held_size > _HELD_HIGH
-            if much and not self._pending and self._transport is not None and not self._transport.is_closing():
+        limit = self._options.limits.max_held_size
+        if self._held_size > 2 * limit + self._options.limits.max_frame_size:  # one more message always has room
+            self._break(f"{self._held_size} bytes wait because the peer does not read, limit max_held_size {limit}")
+        elif self._reading_paused:
+            if self._held_size <= _HELD_HIGH // 2:
+                self._resume_reading()
+        elif self._held_size > _HELD_HIGH and not self._pending:
+            transport = self._transport
+            if transport is not None and not transport.is_closing():
                 self._reading_paused = True
-                self._transport.pause_reading()
-        elif self._open <= limits.max_open // 2 and self._held_size <= _HELD_HIGH // 2:
-            self._resume_reading()
+                transport.pause_reading()
 
     def _resume_reading(self) -> None:
         self._reading_paused = False

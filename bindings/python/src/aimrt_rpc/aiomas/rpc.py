@@ -118,7 +118,7 @@ class Router:
 
 
 def _class_name(obj: Any) -> str:
-    return f"{type(obj).__module__}.{type(obj).__name__}"
+    return f"{type(obj).__module__}.{type(obj).__qualname__}"
 
 
 class Service:

@@ -74,7 +74,7 @@ def _make_context(protocol: int, cafile: str, certfile: str, keyfile: str) -> ss
 def obj_from_str(obj_path: str) -> Any:
     """Gives the object that ``"package.module:Class.attribute"`` names. Raises ValueError for another form."""
     module, colon, name = obj_path.partition(":")
-    if not colon or not module or not name:
+    if not colon or not module or not name or ":" in name:
         raise ValueError(f'Malformed object name "{obj_path}": Expected "module:object"')
     found: Any = importlib.import_module(module)
     for part in name.split("."):
