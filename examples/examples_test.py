@@ -72,6 +72,40 @@ def test_aimrt_guide_as_two_processes(guide):
     assert "meta key: key1, value: value1" in output and "Server handle new rpc call." in output
 
 
+SUMS = "3 + 4 = 7\n"
+BOTH_SUMS = "3 + 4 = 7\n4 - 3 = 1\n"
+FAILURE = "from the server: True\nfirst line: Traceback (most recent call last):\nlast line: ValueError: 'spam' is not a number\n"
+AIOMAS_GUIDE = {
+    "class_service.py": SUMS,
+    "dict_service.py": SUMS,
+    "dict_hierarchy.py": BOTH_SUMS,
+    "class_hierarchy.py": BOTH_SUMS,
+    "router_hierarchy.py": BOTH_SUMS,
+    "callback.py": "the server says: welcome, Monty\n",
+    "remote_failure.py": FAILURE,
+    "connected_clients.py": "connected: RpcClient\n",
+    "lost_connection.py": "the connection is lost\n",
+    "leaving_clients.py": "came - members now: 1\nleft: ConnectionResetError - members now: 0\n",
+}
+
+
+def test_aiomas_guide_is_complete():
+    assert sorted(AIOMAS_GUIDE) == sorted(path.name for path in (HERE / "aiomas_guide").glob("*.py"))
+
+
+@pytest.mark.parametrize("program", AIOMAS_GUIDE)
+@pytest.mark.parametrize("name", ["aimrt_rpc.aiomas", "aiomas"])
+def test_aiomas_guide(tmp_path, monkeypatch, program, name):
+    """As it is, and with the shim's name for the same package: then only the line of the import differs."""
+    text = (HERE / "aiomas_guide" / program).read_text()
+    if name == "aiomas":
+        assert text.count("import aimrt_rpc.aiomas as aiomas\n") == 1
+        text = text.replace("import aimrt_rpc.aiomas as aiomas\n", "import aiomas\n")
+        monkeypatch.setenv("PYTHONPATH", str(HERE.parent / "build" / "shims" / "aiomas"))  # what make wheel packs
+    (tmp_path / program).write_text(text)
+    assert run(sys.executable, "-W", "error", program, str(free_port()), cwd=tmp_path) == AIOMAS_GUIDE[program]
+
+
 def test_ctypes_minimal():
     text = run(sys.executable, "ctypes_minimal/echo.py", aimrt_rpc.loaded_path(), str(free_port()), cwd=HERE)
     assert text.endswith("code 0 answer hello\n")
