@@ -54,6 +54,6 @@ cpp-bench: build ## measure calls inside one process in C++
 	@cmake --build $(CPP_DIR)/bench >/dev/null
 	@$(CPP_DIR)/bench/bench_local
 
-install: build ## install library, headers, CMake and pkg-config files, programs: make install PREFIX=/usr/local [DESTDIR=...]
+install: build programs ## install library, headers, CMake and pkg-config files, programs: make install PREFIX=/usr/local [DESTDIR=...]
 	@cmake -S . -B $(CPP_DIR)/install -DCMAKE_INSTALL_PREFIX=$(abspath $(PREFIX)) -DAIMRT_RPC_BUILD_EXAMPLES=OFF >/dev/null
 	cmake --install $(CPP_DIR)/install

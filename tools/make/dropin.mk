@@ -83,6 +83,16 @@ DROPIN_PKGS      := $(patsubst %,$(DROPIN_PKG)/libarm_%.so,both client broken)
 dropin-pkg-test: build $(DROPIN_PKGS) $(DROPIN_PKG)/app ## run Pkgs built with the C++ headers in aimrt_main, and a program in app mode
 	@$(PYTHON) $(DROPIN_PKG_SRC)/run.py $(DROPIN_PKG)
 
+# A project with AimRT's CMake names, against an installed tree.
+.PHONY: dropin-cmake-test
+dropin-cmake-test: build ## build a project written for AimRT's CMake package
+	@dir=$$(bindings/cpp/tests/install_into.sh $(DROPIN_DIR)/prefix) && \
+	  cmake -S $(DROPIN_SRC)/cmake -B $(DROPIN_DIR)/cmake -Daimrt_DIR=$$dir/../aimrt >/dev/null && cmake --build $(DROPIN_DIR)/cmake >/dev/null
+	@nm -D --defined-only $(DROPIN_DIR)/cmake/libarm_pkg.so | grep -c ' T AimRTDynlib' | grep -qx 4
+	@$(DROPIN_DIR)/cmake/arm_app | tee $(DROPIN_DIR)/cmake/out | grep -qx '1 fail, code 1003, msg: Server not found' || \
+	  { cat $(DROPIN_DIR)/cmake/out; false; }
+	@echo "dropin-cmake: 1 passed, 0 failed"
+
 $(DROPIN_PKG)/libarm_messages.so: $(DROPIN_DIR)/messages/robot.pb.cc
 	@mkdir -p $(@D)
 	$(CXX) $(DROPIN_FLAGS) -O1 -fPIC -shared $(DROPIN_INCLUDE) $< -lprotobuf -o $@
