@@ -1,6 +1,6 @@
 /* What a call costs in memory: nothing, once its block is warm.
  * SPDX-License-Identifier: Apache-2.0 */
-#include "front_fixture.h"
+#include "foreign_fixture.h"
 
 #define OK(expression) CHECK_EQUAL((expression), AIMRT_RPC_RESULT_OK)
 
@@ -39,6 +39,17 @@ void *realloc(void *former, size_t size) {
 }
 static void count_allocations(void) {}
 #endif
+
+/* A context and a closure of AimRT's kind. */
+static void foreign_round(front_method *native, foreign *f) {
+  number request = {4};
+  number response = {0};
+  told t = {.status = 99};
+  foreign_begin(f);
+  foreign_set(f, foreign_text("aimrt-function_name"), foreign_text("pb:/t.S/N"));
+  CHECK_EQUAL(foreign_call(native, f, &request, &response, &t), 0);
+  CHECK(t.status == 0 && response.value == 4);
+}
 
 static void one_round(front_method *raw, front_method *native, aimrt_rpc_context_t context) {
   heard h = {.code = 99};
@@ -87,6 +98,11 @@ static void warm_calls_allocate_nothing(void) {
     for (int i = 0; i < 1000; i++) one_round(raw, native, context);
     CHECK_EQUAL(atomic_load(&allocations) - before, 0);
   }
+  foreign f;
+  foreign_round(native, &f);
+  before = atomic_load(&allocations);
+  for (int i = 0; i < 1000; i++) foreign_round(native, &f);
+  CHECK_EQUAL(atomic_load(&allocations) - before, 0);
   aimrt_rpc_context_release(context);
   fixture_end();
 }
