@@ -10,5 +10,6 @@ extern const module probe_server;
 extern int probe_services_alive;
 void probe_after(void);
 extern const module probe_client;
+extern const module probe_remote;
 
 #endif /* TESTS_PKG_MODULES_H_ */

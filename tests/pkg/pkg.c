@@ -1,4 +1,4 @@
-/* The four functions of a Pkg file. WITH_SERVER and WITH_CLIENT say which modules it holds.
+/* The four functions of a Pkg file. WITH_SERVER, WITH_CLIENT and WITH_REMOTE say which modules it holds.
  * SPDX-License-Identifier: Apache-2.0 */
 #include "modules.h"
 
@@ -8,6 +8,9 @@ static const sv names[] = {
 #endif
 #ifdef WITH_CLIENT
     {"Client", 6},
+#endif
+#ifdef WITH_REMOTE
+    {"Remote", 6},
 #endif
 };
 
@@ -19,6 +22,9 @@ PKG const module *AimRTDynlibCreateModule(sv name) {
 #endif
 #ifdef WITH_CLIENT
   if (kit_is(name, "Client")) return &probe_client;
+#endif
+#ifdef WITH_REMOTE
+  if (kit_is(name, "Remote")) return &probe_remote;
 #endif
   return NULL;
 }

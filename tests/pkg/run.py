@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -176,6 +177,62 @@ def test_host() -> None:
     program = compile_c("host", ["host.c"], "-I", str(ROOT / "include"))
     for pkgs in (["path: ./libprobe_both.so"], ["path: ./libprobe_server.so", "path: ./libprobe_client.so"]):
         counts(run([str(program), config("host.yaml", pkgs, PROBE_MODULES, "Client:\n  end: host\n")]))
+
+
+HTTP_CONFIG = """
+aimrt:
+  plugin:
+    plugins:
+      - name: net_plugin
+        path: ./libaimrt_net_plugin.so
+        options: {http_options}
+  log:
+    backends:
+      - type: console
+        options: {{color: false}}
+  rpc:
+    backends:
+      - type: http
+        options:
+          clients_options:
+            - {{func_name: "(.*)", server_url: "http://127.0.0.1:{port}"}}
+    clients_options:
+      - {{func_name: "(.*)", enable_backends: [http]}}
+    servers_options:
+      - {{func_name: "(.*)", enable_backends: [http]}}
+  module:
+    pkgs: [{{path: {path}}}]
+"""
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_http() -> None:
+    """Client and server in two processes of aimrt_main, over http."""
+    port = free_port()
+    listen = f"{{http_options: {{listen_ip: 127.0.0.1, listen_port: {port}}}}}"
+    (OUT / "http_server.yaml").write_text(HTTP_CONFIG.format(http_options=listen, port=port, path="./libprobe_server.so"))
+    (OUT / "http_client.yaml").write_text(HTTP_CONFIG.format(http_options="{}", port=port, path="./libprobe_remote.so"))
+    server = subprocess.Popen([str(MAIN), "--cfg_file_path=http_server.yaml"], cwd=OUT, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    seen = ""
+    for line in server.stdout:
+        seen += line
+        if "AimRT start completed." in line:
+            break
+    counts(main("http_client.yaml"))
+    server.send_signal(signal.SIGTERM)
+    try:
+        out, _ = server.communicate(timeout=RUN_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        out, _ = server.communicate()
+    counts(Ended(server.returncode, seen + out, ""))
 
 
 # --- configuration --------------------------------------------------------------------------------------------------------
@@ -350,6 +407,7 @@ def prepare() -> None:
     OUT.mkdir(parents=True)
     pkg("libprobe_both.so", ["pkg.c", "kit.c", "server.c", "client.c"], "-DWITH_SERVER", "-DWITH_CLIENT")
     pkg("libprobe_server.so", ["pkg.c", "kit.c", "server.c"], "-DWITH_SERVER")
+    pkg("libprobe_remote.so", ["pkg.c", "kit.c", "remote.c"], "-DWITH_REMOTE")
     pkg("libprobe_client.so", ["pkg.c", "kit.c", "client.c"], "-DWITH_CLIENT")
 
 
