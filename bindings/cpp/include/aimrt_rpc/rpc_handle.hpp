@@ -36,6 +36,49 @@ struct client_options {
   bytes_view descriptor;
 };
 
+namespace detail {
+
+inline aimrt_rpc_service_options_t service_options_of(std::string_view name, const service_options &options) noexcept {
+  aimrt_rpc_service_options_t native = AIMRT_RPC_SERVICE_OPTIONS_INIT;
+  native.name = to_c(name);
+  native.flags = options.non_blocking ? AIMRT_RPC_SERVICE_NON_BLOCKING : 0u;
+  native.descriptor = options.descriptor.native();
+  native.executor = options.run_on.native();
+  return native;
+}
+
+inline std::vector<aimrt_rpc_str_t> names_to_c(const std::vector<std::string_view> &names) {
+  std::vector<aimrt_rpc_str_t> native;
+  native.reserve(names.size());
+  for (std::string_view name : names) native.push_back(to_c(name));
+  return native;
+}
+
+// Registers with register_at(options, service_out, error): in an rpc handle, or in a router.
+template <class Register>
+result<service> register_native(Register &&register_at, aimrt_rpc_service_options_t &native, const service_options &options) {
+  const std::vector<aimrt_rpc_str_t> serializations = names_to_c(options.serializations);
+  native.serializations = serializations.data();
+  native.serialization_count = serializations.size();
+  aimrt_rpc_service_t made = 0;
+  auto done = run([&](aimrt_rpc_error_t *why) { return register_at(&native, &made, why); });
+  if (!done) return std::move(done).error();
+  return service(made);
+}
+
+template <class Handler, class Register, class F>
+result<service> register_handler(Register &&register_at, aimrt_rpc_service_options_t native, const service_options &options, F &&f) {
+  auto handler = std::make_unique<Handler>(std::forward<F>(f));
+  native.handler = &Handler::serve;
+  native.user_data = handler.get();
+  native.user_data_free = &destroy_handler<Handler>;
+  auto made = register_native(register_at, native, options);
+  if (made) static_cast<void>(handler.release());  // the library's now
+  return made;
+}
+
+}  // namespace detail
+
 // A small value, owned by the runtime. Registration is possible while the runtime is in state INIT.
 class rpc_handle {
  public:
@@ -46,30 +89,30 @@ class rpc_handle {
   template <class Request, class Response, class F>
   result<service> register_service(std::string_view name, F &&f, const service_options &options = {}) const {
     using handler = detail::typed_handler<std::decay_t<F>, Request, Response>;
-    aimrt_rpc_service_options_t native = service_options_of(name, options);
+    aimrt_rpc_service_options_t native = detail::service_options_of(name, options);
     native.request_type = detail::type_table_of<Request>();
     native.response_type = detail::type_table_of<Response>();
-    return register_handler<handler>(native, options, std::forward<F>(f));
+    return detail::register_handler<handler>(here(), native, options, std::forward<F>(f));
   }
   // The same for bytes.
   template <class F>
   result<service> register_raw_service(std::string_view name, F &&f, const service_options &options = {}) const {
-    return register_handler<detail::raw_handler<std::decay_t<F>>>(service_options_of(name, options), options,
-                                                                  std::forward<F>(f));
+    return detail::register_handler<detail::raw_handler<std::decay_t<F>>>(here(), detail::service_options_of(name, options),
+                                                                          options, std::forward<F>(f));
   }
 
   // Serves a method through a queue: its calls are call_arrived events with this tag.
   template <class Request, class Response>
   result<service> register_service_on(const queue &to, std::uint64_t tag, std::string_view name,
                                       const service_options &options = {}) const {
-    aimrt_rpc_service_options_t native = service_options_of(name, options);
+    aimrt_rpc_service_options_t native = detail::service_options_of(name, options);
     native.request_type = detail::type_table_of<Request>();
     native.response_type = detail::type_table_of<Response>();
     return register_queue(native, options, to, tag);
   }
   result<service> register_raw_service_on(const queue &to, std::uint64_t tag, std::string_view name,
                                           const service_options &options = {}) const {
-    return register_queue(service_options_of(name, options), options, to, tag);
+    return register_queue(detail::service_options_of(name, options), options, to, tag);
   }
 
   // Makes a method callable for this module.
@@ -109,55 +152,23 @@ class rpc_handle {
   explicit operator bool() const noexcept { return native_ != 0; }
 
  private:
-  static aimrt_rpc_service_options_t service_options_of(std::string_view name, const service_options &options) noexcept {
-    aimrt_rpc_service_options_t native = AIMRT_RPC_SERVICE_OPTIONS_INIT;
-    native.name = detail::to_c(name);
-    native.flags = options.non_blocking ? AIMRT_RPC_SERVICE_NON_BLOCKING : 0u;
-    native.descriptor = options.descriptor.native();
-    native.executor = options.run_on.native();
-    return native;
-  }
-
-  static std::vector<aimrt_rpc_str_t> to_c(const std::vector<std::string_view> &names) {
-    std::vector<aimrt_rpc_str_t> native;
-    native.reserve(names.size());
-    for (std::string_view name : names) native.push_back(detail::to_c(name));
-    return native;
-  }
-
-  result<service> register_native(aimrt_rpc_service_options_t &native, const service_options &options) const {
-    const std::vector<aimrt_rpc_str_t> serializations = to_c(options.serializations);
-    native.serializations = serializations.data();
-    native.serialization_count = serializations.size();
-    aimrt_rpc_service_t made = 0;
-    auto done = detail::run(
-        [&](aimrt_rpc_error_t *why) { return aimrt_rpc_handle_register_service(native_, &native, &made, why); });
-    if (!done) return std::move(done).error();
-    return service(made);
-  }
-
-  template <class Handler, class F>
-  result<service> register_handler(aimrt_rpc_service_options_t native, const service_options &options, F &&f) const {
-    auto handler = std::make_unique<Handler>(std::forward<F>(f));
-    native.handler = &Handler::serve;
-    native.user_data = handler.get();
-    native.user_data_free = &detail::destroy_handler<Handler>;
-    auto made = register_native(native, options);
-    if (made) static_cast<void>(handler.release());  // the library's now
-    return made;
+  auto here() const noexcept {
+    return [native = native_](const aimrt_rpc_service_options_t *options, aimrt_rpc_service_t *made, aimrt_rpc_error_t *why) {
+      return aimrt_rpc_handle_register_service(native, options, made, why);
+    };
   }
 
   result<service> register_queue(aimrt_rpc_service_options_t native, const service_options &options, const queue &to,
                                  std::uint64_t tag) const {
     native.queue = to.native();
     native.tag = tag;
-    return register_native(native, options);
+    return detail::register_native(here(), native, options);
   }
 
   result<aimrt_rpc_method_t> register_any(std::string_view name, const client_options &options,
                                           const aimrt_rpc_type_support_t *request,
                                           const aimrt_rpc_type_support_t *response) const {
-    const std::vector<aimrt_rpc_str_t> serializations = to_c(options.serializations);
+    const std::vector<aimrt_rpc_str_t> serializations = detail::names_to_c(options.serializations);
     aimrt_rpc_client_options_t native = AIMRT_RPC_CLIENT_OPTIONS_INIT;
     native.name = detail::to_c(name);
     native.request_type = request;
