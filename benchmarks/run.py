@@ -42,6 +42,18 @@ ROWS: List[Tuple[str, str, str]] = [
     ("http, two processes, C++, 1 KiB / TCP ping-pong", "cpp.http.1024", "tcp.1024"),
     ("http, two processes, C++, 64 KiB / bare net/http", "cpp.http.65536", "http.65536"),
     ("http, two processes, Python, 64 B / grpcio", "py.http.64", "grpcio.64"),
+    ("grpc, two processes, C++, 64 B / TCP ping-pong", "cpp.grpc.64", "tcp.64"),
+    ("grpc, two processes, C++, 1 KiB / TCP ping-pong", "cpp.grpc.1024", "tcp.1024"),
+] + [
+    (
+        f"grpc, two processes, Go, {text}, {flight} in flight, {what} / {peer}",
+        f"grpc.ours.{size}.{flight}.{key}",
+        f"grpc.{peer}.{size}.{flight}.{key}",
+    )
+    for peer in ("grpcgo", "grpcio")
+    for size, text in (("64", "64 B"), ("1024", "1 KiB"))
+    for flight in ("1", "16", "128")
+    for key, what in (("p50", "median"), ("each", "time per call"))
 ]
 
 
@@ -118,6 +130,8 @@ def prepare(stubs: str) -> None:
     ]
     for step in steps:
         subprocess.run(step, cwd=ROOT, check=True)
+    # grpc-go is a module of the tests and never one of the product.
+    subprocess.run(["go", "build", "-o", str(BENCH / "grpcbench"), "./grpcbench"], cwd=ROOT / "tests/interop", check=True)
     guide = ROOT / "examples/aimrt_guide"
     plugin = "import aimrt_rpc, pathlib; print(pathlib.Path(aimrt_rpc.__file__).parent / 'bin' / 'protoc-gen-aimrt_rpc')"
     path = subprocess.run([PYTHON, "-c", plugin], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
@@ -137,17 +151,25 @@ def one_round(stubs: str) -> List[Dict[str, Any]]:
     figures += run(PYTHON, f"{here}/mixed.py", str(BENCH / "bench_module.so"), **env)
     with server(str(BENCH / "pingpong"), "serve") as ports:
         tcp, web = ports.split()
-        cpp = free_port()
-        with server(str(BENCH / "bench_http"), "serve", cpp):
+        cpp, grpc = free_port(), free_port()
+        network = str(BENCH / "bench_http")
+        with server(network, "serve", cpp), server(network, "serve", grpc, "grpc"):
             for size in ("64", "1024", "65536"):
                 figures += run(str(BENCH / "pingpong"), "tcp", tcp, size, "4000")
-                figures += run(str(BENCH / "bench_http"), "call", cpp, size, "4000")
+                figures += run(network, "call", cpp, size, "4000")
+                figures += run(network, "call", grpc, size, "4000", "grpc")
                 figures += run(str(BENCH / "pingpong"), "http", web, size, "4000")
     os.environ.update(env)
     for kind in ("aimrt", "grpcio"):
         port = free_port()
         with server(PYTHON, f"{here}/network.py", kind, "serve", port):
             figures += run(PYTHON, f"{here}/network.py", kind, "call", port, "2000")
+    for kind in ("ours", "grpcgo"):
+        with server(str(BENCH / "grpcbench"), kind, "serve") as port:
+            figures += run(str(BENCH / "grpcbench"), kind, "call", port.strip(), "20000")
+    port = free_port()
+    with server(PYTHON, f"{here}/grpcio_flight.py", "serve", port):
+        figures += run(PYTHON, f"{here}/grpcio_flight.py", "call", port, "2000")
     return figures
 
 
@@ -177,9 +199,9 @@ def main() -> None:
             }
         )  # fmt: skip
     (BENCH / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    print(f"\n{'':62} {'ours':>10} {'beside':>10}   ratio  spread   (us)")
+    print(f"\n{'':74} {'ours':>10} {'beside':>10}   ratio  spread   (us)")
     for row in results:
-        print(f"{row['name']:62} {row['subject_value']:10.3f} {row['peer_value']:10.3f} {row['ratio']:7.2f} {row['spread']:7.2f}")
+        print(f"{row['name']:74} {row['subject_value']:10.3f} {row['peer_value']:10.3f} {row['ratio']:7.2f} {row['spread']:7.2f}")
 
 
 if __name__ == "__main__":

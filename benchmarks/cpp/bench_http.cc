@@ -1,7 +1,8 @@
-// Calls over the http backend between two processes.
+// Calls over the http or the grpc backend between two processes.
 //
-// bench_http serve PORT serves an echo until its input ends, after printing "ready".
-// bench_http call PORT SIZE COUNT calls it COUNT times, one after the other, and prints the median as one JSON line, microseconds.
+// bench_http serve PORT [http|grpc] serves an echo until its input ends, after printing "ready".
+// bench_http call PORT SIZE COUNT [http|grpc] calls it COUNT times, one after the other, and prints the median as one JSON line,
+// microseconds.
 #include <aimrt_rpc/aimrt_rpc.hpp>
 
 #include <algorithm>
@@ -19,14 +20,17 @@ namespace {
 
 constexpr std::string_view function = "pb:/bench.Echo/Say";
 
-std::string config(const std::string &port, bool serve) {
-  const std::string listen = serve ? ", http_options: {listen_ip: 127.0.0.1, listen_port: " + port + "}" : "";
+std::string config(const std::string &port, bool serve, const std::string &backend) {
+  const std::string at = "listen_ip: 127.0.0.1, listen_port: " + port;
+  std::string listen;
+  if (serve) listen = backend == "http" ? ", http_options: {" + at + "}" : ", " + at;
+  const std::string plugin = backend == "http" ? "net_plugin" : "grpc_plugin";
   const std::string client =
       serve ? "" : ", options: {clients_options: [{func_name: '.*', server_url: 'http://127.0.0.1:" + port + "'}]}";
   return "aimrt: {log: {core_lvl: Warn, default_module_lvl: Warn, backends: [{type: console}]},\n"
-         "  plugin: {plugins: [{name: net_plugin, path: '', options: {thread_num: 2" + listen + "}}]},\n"
-         "  rpc: {backends: [{type: http" + client + "}], clients_options: [{func_name: '.*', enable_backends: [http]}],\n"
-         "        servers_options: [{func_name: '.*', enable_backends: [http]}]}}\n";
+         "  plugin: {plugins: [{name: " + plugin + ", path: '', options: {thread_num: 2" + listen + "}}]},\n"
+         "  rpc: {backends: [{type: " + backend + client + "}], clients_options: [{func_name: '.*', enable_backends: [" + backend + "]}],\n"
+         "        servers_options: [{func_name: '.*', enable_backends: [" + backend + "]}]}}\n";
 }
 
 template <class T>
@@ -57,7 +61,7 @@ int serve(const rpc::runtime &runtime, const rpc::module &module) {
   return 0;
 }
 
-int call(const rpc::runtime &runtime, const rpc::module &module, std::size_t size, int count) {
+int call(const rpc::runtime &runtime, const rpc::module &module, const std::string &backend, std::size_t size, int count) {
   const auto method = need(module.rpc_handle().register_raw_client(function), "client");
   need(runtime.start_async(), "start");
   const std::string body(size, 'x');
@@ -73,7 +77,8 @@ int call(const rpc::runtime &runtime, const rpc::module &module, std::size_t siz
     if (i >= 0) times.push_back(std::chrono::duration<double, std::micro>(end - begin).count());
   }
   std::nth_element(times.begin(), times.begin() + count / 2, times.end());
-  std::printf("{\"name\": \"cpp.http.%zu\", \"unit\": \"us\", \"value\": %.3f}\n", size, times[static_cast<std::size_t>(count / 2)]);
+  std::printf("{\"name\": \"cpp.%s.%zu\", \"unit\": \"us\", \"value\": %.3f}\n", backend.c_str(), size,
+              times[static_cast<std::size_t>(count / 2)]);
   return 0;
 }
 
@@ -81,11 +86,13 @@ int call(const rpc::runtime &runtime, const rpc::module &module, std::size_t siz
 
 int main(int argc, char **argv) {
   const std::string_view mode = argc > 1 ? argv[1] : "";
-  if (!(mode == "serve" && argc == 3) && !(mode == "call" && argc == 5)) {
-    std::fprintf(stderr, "usage: bench_http serve PORT | bench_http call PORT SIZE COUNT\n");
+  const int needed = mode == "serve" ? 3 : mode == "call" ? 5 : 0;
+  const std::string backend = argc == needed + 1 ? argv[needed] : "http";
+  if (needed == 0 || argc < needed || argc > needed + 1 || (backend != "http" && backend != "grpc")) {
+    std::fprintf(stderr, "usage: bench_http serve PORT [http|grpc] | bench_http call PORT SIZE COUNT [http|grpc]\n");
     return 2;
   }
-  const std::string text = config(argv[2], mode == "serve");
+  const std::string text = config(argv[2], mode == "serve", backend);
   rpc::runtime_options options;
   options.config_text = text;
   const auto runtime = need(rpc::runtime::create(std::move(options)), "create");
@@ -94,5 +101,5 @@ int main(int argc, char **argv) {
   me.name = "bench";
   const auto module = need(runtime.create_module(std::move(me)), "module");
   if (mode == "serve") return serve(runtime, module);
-  return call(runtime, module, static_cast<std::size_t>(std::atoi(argv[3])), std::atoi(argv[4]));
+  return call(runtime, module, backend, static_cast<std::size_t>(std::atoi(argv[3])), std::atoi(argv[4]));
 }
