@@ -1,6 +1,7 @@
 """aimrt_rpc.aiomas: the channel layer, its bytes, what a peer may not send, losing the connection."""
 
 import asyncio
+import functools
 import json
 import socket
 import struct
@@ -16,8 +17,11 @@ class Echo:
     router = aiomas.rpc.Service()
 
     def __init__(self):
-        self.gate = asyncio.Event()
         self.started = 0
+
+    @functools.cached_property
+    def gate(self):
+        return asyncio.Event()
 
     @aiomas.expose
     def echo(self, *args, **kwargs):

@@ -1,6 +1,7 @@
 """aimrt_rpc.aiomas: limits, and peers that do not read."""
 
 import asyncio
+import functools
 
 import pytest
 from aiomas_helpers import Raw, Served, address_of, run, turns
@@ -16,8 +17,10 @@ class Big:
 
     def __init__(self):
         self.runs = 0
-        self.gate = asyncio.Event()
-        self.peers = []
+
+    @functools.cached_property
+    def gate(self):
+        return asyncio.Event()
 
     @aiomas.expose
     def big(self, size):

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import functools
 import gc
 import pickle
 import weakref
@@ -31,7 +32,10 @@ class Root:
     def __init__(self):
         self.math = Math()
         self.log = []
-        self.gate = asyncio.Event()
+
+    @functools.cached_property
+    def gate(self):
+        return asyncio.Event()
 
     @aiomas.expose
     def echo(self, *args, **kwargs):
