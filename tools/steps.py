@@ -156,6 +156,7 @@ PYTHON_CODE = "bindings/python tools tests benchmarks examples/examples_test.py"
 RUFF = "--config bindings/python/pyproject.toml"
 INSTALL = f"{PY} -m pip install -q --disable-pip-version-check --no-deps --force-reinstall build/wheel/*.whl"
 WHEEL = [Step("wheel", f"make --no-print-directory wheel && {INSTALL}", 900, needs=("build",))]
+AIOMAS = f"{PY} -m pytest -q -p no:cacheprovider tests/interop/aiomas_py"
 EXAMPLES = f"{PY} -m pytest -q -p no:cacheprovider examples/examples_test.py"
 GENERATED = "'*_gen*' '*_abi.py' capi/exports.map docs/c-api.md docs/status.md"
 
@@ -178,6 +179,7 @@ TARGETS["test"] = [
     Step("go", f"{GO} -race ./...", 1200),
     Step("fuzz", "FUZZTIME=20s python3 tools/fuzz.py runtime/wire/aiomas runtime/value runtime/transport/framed", 600),
     Step("interop", f"cd tests/interop && {GO} ./...", 900),
+    Step("interop-aiomas", AIOMAS, 900, needs=("wheel",)),
     Step("c-half", "make --no-print-directory -C capi/ctest run-executor run-front", 1200),
     Step("abi", "make --no-print-directory abi-test", 900, needs=("build",)),
     Step("pkg", "make --no-print-directory pkg-test", 300, needs=("build",)),
@@ -199,6 +201,7 @@ TARGETS["interop"] = [
     Step("http-peers", f"{GO} ./runtime/backend/http ./runtime/transport/httpx ./runtime/wire/aimrthttp", 900),
     Step("grpc-peers", f"{GO} ./runtime/backend/grpc ./runtime/transport/h2 ./runtime/wire/aimrtgrpc", 900),
     Step("go-peers", f"cd tests/interop && {GO} ./...", 1800),
+    Step("aiomas-peers", f"INTEROP_FULL=1 {AIOMAS}", 1800, show=True, needs=("wheel",)),
     Step("examples", EXAMPLES, 600, needs=("wheel",)),
 ]
 TARGETS["conformance"] = [

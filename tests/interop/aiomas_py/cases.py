@@ -6,7 +6,6 @@ by decision (docs/dialects/aiomas.md), the case says both: what the original doe
 
 import asyncio
 import math
-import sys
 
 import service
 
@@ -247,10 +246,15 @@ async def arguments(c):
 @case
 async def wrong_arguments(c):
     remote = (await c.connect()).remote
-    name = "Leaf.ping()" if sys.version_info < (3, 10) else "make.<locals>.Leaf.ping()"
-    failure = await remote_failure(c, remote.branch.leaf.ping(1), f"TypeError: {name} takes 1 positional argument but 2 were given")
-    assert failure.remote_traceback.startswith("Traceback (most recent call last):\n")
-    await remote_failure(c, remote.calls.add(), "TypeError: make.<locals>.add() missing 1 required positional argument: 'a'")
+    # How a function is named in such a text depends on the server's Python, so only the end is compared.
+    for call, text in [
+        (remote.branch.leaf.ping(1), "ping() takes 1 positional argument but 2 were given"),
+        (remote.calls.add(), "add() missing 1 required positional argument: 'a'"),
+    ]:
+        failure = await raises(c.aiomas.RemoteException, None, call)
+        assert failure.remote_traceback.startswith("Traceback (most recent call last):\n")
+        last = failure.remote_traceback.splitlines()[-1]
+        assert last.startswith("TypeError: ") and last.endswith(text), last
     await remote_failure(c, remote.calls(), "TypeError: 'ServiceDict' object is not callable")
     await remote_failure(c, remote.branch(), "TypeError: 'Branch' object is not callable")
 

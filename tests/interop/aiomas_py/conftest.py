@@ -10,7 +10,7 @@ def pytest_runtest_logreport(report):
     if report.when != "call" and report.outcome == "passed":
         return
     path, _, name = report.nodeid.partition("::")
-    subject = re.search(r"(?:ours|real)(?: to (?:ours|real), \w+ over \w+)?", name.partition("[")[2])
+    subject = re.search(r"(?:ours|real)[\d.]*(?: to (?:ours|real)[\d.]*, \w+ over \w+)?", name.partition("[")[2])
     key = (path.rsplit("/", 1)[-1], subject.group() if subject else "")
     TABLE.setdefault(key, Counter())[report.outcome] += 1
 

@@ -13,12 +13,31 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import pythons  # noqa: E402 - the project's own way to find interpreters
+
 BUILD = ROOT / "build"
 REQUIREMENTS = ROOT / "tests" / "interop" / "aiomas-requirements.txt"
 RELEASE = "2.0.1"
 INSTALL_ATTEMPTS = 4
 INSTALL_LIMIT_S = 300
 REAL, OURS = "aiomas", "aimrt_rpc.aiomas"
+# The long form runs ours on the oldest and the newest CPython too: a subject is "<package>@<version>" then.
+OTHER_VERSIONS = ("3.8", "3.13")
+FULL = bool(os.environ.get("INTEROP_FULL"))
+OTHERS = [f"{OURS}@{version}" for version in OTHER_VERSIONS if pythons.find(version)] if FULL else []
+
+
+def package_of(subject):
+    """The name that a subject's program imports."""
+    return subject.partition("@")[0]
+
+
+def label(subject):
+    """A subject's short name."""
+    package, _, version = subject.partition("@")
+    return {OURS: "ours", REAL: "real"}[package] + version
 
 
 def run(*command, limit_s=INSTALL_LIMIT_S, **options):
@@ -37,14 +56,14 @@ def locked(path):
         yield
 
 
-def made(folder, mark, *steps):
+def made(folder, mark, *steps, base=None):
     """Makes an environment unless its mark says that it is what is wanted; a registry may answer late, so it is tried again."""
     python = folder / "bin" / "python"
     with locked(folder.with_suffix(".lock")):
         note = folder / "installed.txt"
         if note.exists() and note.read_text() == mark:
             return python
-        base = os.environ.get("PYTHON", sys.executable)
+        base = base or os.environ.get("PYTHON", sys.executable)
         for attempt in range(INSTALL_ATTEMPTS):
             try:
                 run(base, "-m", "venv", "--clear", str(folder))
@@ -70,24 +89,29 @@ def wheels():
     return [paths[-1] for paths in found]
 
 
-def ours_python():
-    """The interpreter that has this build's wheel and shim."""
+def ours_python(version=""):
+    """The interpreter that has this build's wheel and shim; of a version of CPython, when one is named."""
     wheel, shim = wheels()
     digest = hashlib.sha256(wheel.read_bytes() + shim.read_bytes() + REQUIREMENTS.read_bytes()).hexdigest()
-    return made(BUILD / "venv-aiomas-ours", digest, ("-c", str(REQUIREMENTS), str(wheel), f"{shim}[mp]"))
+    constraints = () if version else ("-c", str(REQUIREMENTS))  # not every version has what is pinned
+    folder = BUILD / f"venv-aiomas-ours{version and '-'}{version}"
+    return made(folder, digest, (*constraints, str(wheel), f"{shim}[mpb]"), base=pythons.find(version) if version else None)
 
 
-def command(package, shim=False):
-    """Gives the interpreter of a package and the environment variables it runs with; ``shim``: the name aiomas is ours."""
+def command(subject, shim=False):
+    """Gives the interpreter of a subject and the environment variables it runs with; ``shim``: the name aiomas is ours."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    if package == REAL:
+    if subject == REAL:
         return str(real_python()), environment
-    if os.environ.get("AIMRT_RPC_TREE"):  # a developer's shortcut: the package of this tree and the library just built, no wheel
+    version = subject.partition("@")[2]
+    if (
+        os.environ.get("AIMRT_RPC_TREE") and not version
+    ):  # a developer's shortcut: the package of this tree and the library just built, no wheel
         library = next((BUILD / "lib").glob("libaimrt_rpc.so.1"))
         path = f"{ROOT / 'bindings/python/src'}{f':{BUILD}/shims/aiomas' if shim else ''}"
         environment.update(PYTHONPATH=path, AIMRT_RPC_LIBRARY=str(library))
         return str(real_python()), environment
-    return str(ours_python()), environment
+    return str(ours_python(version)), environment
 
 
 def sources(folder):

@@ -17,9 +17,13 @@ END_LIMIT_S = 60
 class Program:
     """A running script of this folder that prints one JSON object per line. One that does not start fails the test."""
 
-    def __init__(self, package, script, *args, variables=None, shim=False, cwd=None):
-        python, environment = environments.command(package, shim)
-        self.name = " ".join([package, script, *map(str, args)])
+    def __init__(self, subject, script, *args, variables=None, shim=False, cwd=None):
+        python, environment = environments.command(subject, shim)
+        args = [
+            environments.package_of(str(arg)) if arg in (environments.REAL, environments.OURS, *environments.OTHERS) else arg
+            for arg in args
+        ]
+        self.name = " ".join([subject, script, *map(str, args)])
         self.process = subprocess.Popen(
             [python, "-B", str(HERE / script), *map(str, args)],
             stdin=subprocess.PIPE,
@@ -99,8 +103,8 @@ class Program:
             self.kill()
 
 
-def server(package, codec, network, folder, variables=None):
+def server(subject, codec, network, folder, variables=None):
     """Starts peer.py as a server; gives it with its addresses: RPC, RPC with serializers, channel layer."""
     address = str(folder / "s") if network == "unix" else "127.0.0.1:0"
-    program = Program(package, "peer.py", package, "server", codec, network, address, variables=variables)
+    program = Program(subject, "peer.py", subject, "server", codec, network, address, variables=variables)
     return program, program.expect("ready")["ready"]

@@ -5,7 +5,7 @@ import sys
 
 import aiomas
 from aiomas import RemoteException, expose, rpc
-from aiomas.codecs import JSON, MsgPack, serializable
+from aiomas.codecs import JSON, MsgPack, MsgPackBlosc, serializable
 from aiomas.exceptions import SerializationError
 from aiomas.rpc import Proxy, Service, ServiceDict
 
@@ -66,7 +66,7 @@ async def session(address, codec):
 
 def main():
     path = sys.argv[1]
-    for codec in (JSON, MsgPack):
+    for codec in (JSON, MsgPack, MsgPackBlosc):
         address = f"{path}.{codec.__name__}"
         server = aiomas.run(rpc.start_server(address, Station(), codec=codec, extra_serializers=[Reading.__serializer__]))
         aiomas.run(session(address, codec))

@@ -255,8 +255,10 @@ def make(aiomas):
 
         @expose
         async def close_all(self):
-            while self.clients:
-                await self.clients.pop().close()
+            """Closes the connections that there are now."""
+            clients, self.clients = self.clients, []
+            for client in clients:
+                await client.close()
 
         @expose
         def reset_record(self):

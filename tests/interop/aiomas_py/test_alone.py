@@ -7,7 +7,7 @@ import alone
 import environments
 import program
 import pytest
-from environments import OURS, REAL
+from environments import OTHERS, OURS, REAL
 
 MISSING = """
 import sys
@@ -40,7 +40,7 @@ def ran(tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize("subject", [OURS, REAL], ids=["ours", "real"])
+@pytest.mark.parametrize("subject", [OURS, REAL, *OTHERS], ids=environments.label)
 @pytest.mark.parametrize("case", alone.ALL)
 def test_case(ran, subject, case):
     said, code, errors = ran(subject)
@@ -49,10 +49,10 @@ def test_case(ran, subject, case):
     assert code == 0, errors
 
 
-@pytest.mark.parametrize("subject", [OURS, REAL], ids=["ours", "real"])
+@pytest.mark.parametrize("subject", [OURS, REAL, *OTHERS], ids=environments.label)
 def test_codecs_say_what_to_install(subject):
     python, environment = environments.command(subject)
-    code = MISSING.format(package=subject)
+    code = MISSING.format(package=environments.package_of(subject))
     done = subprocess.run([python, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     text = "Please install {} to use the {} codec: pip install -U aiomas[{}]"

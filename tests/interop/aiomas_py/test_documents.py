@@ -56,7 +56,7 @@ def ran(tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize("subject", [environments.OURS, environments.REAL], ids=["ours", "real"])
+@pytest.mark.parametrize("subject", [environments.OURS, environments.REAL, *environments.OTHERS], ids=environments.label)
 @pytest.mark.parametrize("file, number", BLOCKS, ids=lambda value: str(value))
 def test_example(ran, subject, file, number):
     said, code, errors = ran(subject, file)
