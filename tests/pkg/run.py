@@ -174,7 +174,7 @@ def test_same_package() -> None:
 
 def test_host() -> None:
     """In a program of its own, three runtimes one after the other, with modules of the program beside them."""
-    program = compile_c("host", ["host.c"], "-I", str(ROOT / "include"))
+    program = compile_c("host", ["host.c"], "-rdynamic", "-I", str(ROOT / "include"))
     for pkgs in (["path: ./libprobe_both.so"], ["path: ./libprobe_server.so", "path: ./libprobe_client.so"]):
         counts(run([str(program), config("host.yaml", pkgs, PROBE_MODULES, "Client:\n  end: host\n")]))
 

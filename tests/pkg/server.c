@@ -38,6 +38,13 @@ static void echo(const rpc_context *c, const message *request, message *response
   finish(callback, 0);
 }
 
+/* Answers without any memory. */
+static void quick(const rpc_context *c, const message *request, message *response, closure *callback) {
+  (void)c;
+  response->number = request->number + 1;
+  finish(callback, 0);
+}
+
 /* What a service that answers later keeps. */
 typedef struct late {
   const message *request;
@@ -182,7 +189,7 @@ static bool initialize(void *self, const core *given) {
   bool good = serve(PROBE("Echo"), echo, &kit_type) && serve(PROBE("Elsewhere"), answer_elsewhere, &kit_type) &&
               serve(PROBE("Hold"), hold, &kit_type) && serve(PROBE("LetGo"), let_go, &kit_type) && serve(PROBE("Drop"), drop, &kit_type) &&
               serve(PROBE("Code"), other_code, &kit_type) && serve(PROBE("Context"), tell_context, &kit_type) &&
-              serve(PROBE("Nested"), nested, &kit_type) && serve(PROBE("BrokenAnswer"), broken, &kit_broken) && serve(PROBE("BrokenRequest"), echo, &kit_type) &&
+              serve(PROBE("Nested"), nested, &kit_type) && serve(PROBE("BrokenAnswer"), broken, &kit_broken) && serve(PROBE("BrokenRequest"), echo, &kit_type) && serve(PROBE("Quick"), quick, &kit_type) &&
               calls->client(calls->self, kit_text(PROBE("Echo")), NULL, &kit_type, &kit_type);
   int before = probe_services_alive;
   CHECK(!serve(PROBE("Echo"), echo, &kit_type)); /* twice: taken over and destroyed */
