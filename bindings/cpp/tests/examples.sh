@@ -53,7 +53,7 @@ mv "$work/first" "$work/prefix"
 prefix=$work/prefix
 libdir=$(dirname "$(find "$prefix" -name libaimrt_rpc.so)")
 
-for example in c_minimal cpp_local cpp_python_robot; do
+for example in c_minimal cpp_local cpp_python_robot cpp_aiomas; do
   check "configure $example" cmake -S "examples/$example" -B "$work/$example" -DCMAKE_PREFIX_PATH="$prefix" &&
     check "build $example" cmake --build "$work/$example"
 done
@@ -74,4 +74,7 @@ python=python3
 prints "run cpp_python_robot" "$(block examples/cpp_python_robot/README.md)" \
   env PYTHONPATH="$root/bindings/python/src" AIMRT_RPC_LIBRARY="$libdir/libaimrt_rpc.so" \
   "$python" examples/cpp_python_robot/main.py "$work/cpp_python_robot/librobot.so"
+prints "run cpp_aiomas" "$(block examples/cpp_aiomas/README.md)" \
+  env PYTHONPATH="$root/bindings/python/src" AIMRT_RPC_LIBRARY="$libdir/libaimrt_rpc.so" \
+  "$python" examples/cpp_aiomas/client.py "$work/cpp_aiomas/cpp_aiomas"
 finish
