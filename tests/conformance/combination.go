@@ -7,7 +7,7 @@ import (
 
 // Axis values. A backend "direct" is local inside one package: messages are handed over as they are.
 var (
-	Backends       = []Backend{{"direct", "local", false}, {"local", "local", false}, {"http", "http", true}}
+	Backends       = []Backend{{"direct", "local", false}, {"local", "local", false}, {"http", "http", true}, {"grpc", "grpc", true}}
 	Serializations = []Serialization{{"raw-pb", "raw", "pb"}, {"raw-json", "raw", "json"}, {"message-pb", "message", "pb"}, {"message-json", "message", "json"}}
 	Styles         = []string{"now", "later"}
 )
@@ -16,6 +16,8 @@ var (
 var Capabilities = []string{
 	"in_process",    // client and server share a process
 	"network",       // they do not
+	"http",          // the backend
+	"grpc",          // the backend
 	"ends_early",    // a call can end before its handler does: timeouts and cancels apply
 	"shares",        // client and server share a package: a call ends when its handler does
 	"hands_over",    // messages go from one to the other as they are, in no serialization
@@ -143,7 +145,7 @@ func Sample(all []Combination) []Combination {
 func (c Combination) has(needed, client, server []string) bool {
 	offered := []string{c.Serialization.Form, c.Serialization.Encoding}
 	if c.Backend.Network {
-		offered = append(offered, "network", "ends_early")
+		offered = append(offered, "network", "ends_early", c.Backend.Name)
 	} else {
 		offered = append(offered, "in_process")
 		if c.Backend.Name == "direct" {

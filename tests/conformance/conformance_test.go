@@ -170,7 +170,7 @@ func TestRun_BadPrograms_AreFailures(t *testing.T) {
 func TestSample_EveryPairOccurs(t *testing.T) {
 	t.Parallel()
 	all := Full(Languages)
-	if len(all) != 120 {
+	if len(all) != 192 {
 		t.Fatalf("%d combinations", len(all))
 	}
 	sample := Sample(all)
@@ -226,7 +226,7 @@ func TestParseSuite_Mistakes_AreErrors(t *testing.T) {
 		"suite: s\ncases: [{name: c, call: {}, expect: {}}]":                                                                       "a method or a function",
 		"suite: s\ncases: [{name: c, call: {method: Echo, tect: x}, expect: {}}]":                                                  "tect",
 		"suite: s\ncases: [{name: c, relies_on: [magic], call: {method: Echo}, expect: {}}]":                                       `"magic" is no capability`,
-		"suite: s\ncases: [{name: c, call: {method: Echo}, expect: {code: {grpc: 1}}}]":                                            `"grpc" is no backend`,
+		"suite: s\ncases: [{name: c, call: {method: Echo}, expect: {code: {zenoh: 1}}}]":                                           `"zenoh" is no backend`,
 		"suite: s\ncases: [{name: c, steps: [{await: x, expect: {}}]}]":                                                            `no call "x" is open`,
 		"suite: s\ncases: [{name: c, steps: [{call: {method: Hold, as: x}}]}]":                                                     "never awaited",
 		"suite: s\ncases: [{name: c, steps: [{release: x, finished: maybe}]}]":                                                     "finished is ok or lost",

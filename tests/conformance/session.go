@@ -104,7 +104,11 @@ func configuration(backend, plugin, url string) string {
 `, plugin, more, backend, backend)
 }
 
-const netPlugin = "{name: net_plugin, options: {thread_num: 2, http_options: {listen_ip: 127.0.0.1, listen_port: 0}}}"
+// listenPlugins make a server of each network backend listen.
+var listenPlugins = map[string]string{
+	"http": "{name: net_plugin, options: {thread_num: 2, http_options: {listen_ip: 127.0.0.1, listen_port: 0}}}",
+	"grpc": "{name: grpc_plugin, options: {thread_num: 2, listen_ip: 127.0.0.1, listen_port: 0}}",
+}
 
 // session is a client and a server that can call each other; inside one process both are the same.
 type session struct {
@@ -164,7 +168,7 @@ func (p *pool) session(c Combination) (session, error) {
 		return session{client: both.process, server: both.process}, both.err
 	}
 	server := p.get("server/"+c.Backend.Name+"/"+c.Server, func() (*process, string, error) {
-		return p.open(c.Server, c.Server+" server", configuration(c.Backend.Shown, netPlugin, ""), serverModules())
+		return p.open(c.Server, c.Server+" server", configuration(c.Backend.Shown, listenPlugins[c.Backend.Name], ""), serverModules())
 	})
 	if server.err != nil {
 		return session{}, server.err

@@ -83,7 +83,9 @@ class program {
     for (const auto &described : command["modules"].items()) add_module(described);
     need(runtime_.start_async());
     const json::document statistics(need(runtime_.statistics()).to_string());
-    return "{\"address\":" + json::quote(statistics.root()["addresses"]["http"].text()) + "}";
+    std::string address;  // of the one backend that listens
+    for (const char *backend : {"http", "grpc"}) address += statistics.root()["addresses"][backend].text();
+    return "{\"address\":" + json::quote(address) + "}";
   }
 
   void add_module(const json::value &described) {

@@ -148,7 +148,7 @@ func (p *program) open(c *command) (any, error) {
 	if err := p.runtime.Start(ctx); err != nil {
 		return nil, err
 	}
-	return map[string]any{"address": p.runtime.Address("http")}, nil
+	return map[string]any{"address": p.runtime.Address("http") + p.runtime.Address("grpc")}, nil
 }
 
 func (p *program) addModule(m module) error {

@@ -138,7 +138,8 @@ class Program:
                 codec = codec_of(one)
                 module.serve(one["function"], self.handler(one), request=codec, response=codec)
         self.runtime.start()
-        return {"address": self.runtime.statistics()["addresses"].get("http", "")}
+        addresses = self.runtime.statistics()["addresses"]
+        return {"address": "".join(addresses.get(backend, "") for backend in ("http", "grpc"))}
 
     def context(self, command):
         """Makes or finds the context of a call; None when the call has none."""
