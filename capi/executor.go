@@ -143,6 +143,17 @@ func (r *runtimeObject) makeHandlerPool() error {
 	return nil
 }
 
+// placeThread names and places the calling thread: the host's, which has entered Go for this call.
+func placeThread(name, schedPolicy string, cpus []uint32) error {
+	var keep cMemory
+	defer keep.free()
+	problem := (*C.char)(keep.zeroed(executorErrorBytes))
+	if C.front_executor_place_this_thread(keep.text(name), keep.text(schedPolicy), keep.numbers(cpus), C.size_t(len(cpus)), problem, executorErrorBytes) {
+		return nil
+	}
+	return errors.New(C.GoString(problem))
+}
+
 // closeExecutors ends the pool, which the core does not know.
 func (r *runtimeObject) closeExecutors() {
 	r.mu.Lock()

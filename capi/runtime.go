@@ -88,7 +88,7 @@ func createRuntime(o *C.aimrt_rpc_runtime_options_t) (*runtimeObject, error) {
 	options := core.Options{
 		ConfigPath: text(&o.config_path), ConfigText: text(&o.config_text), Overrides: texts(o.overrides, o.override_count),
 		Executors: factory{r}, Sink: planSink{r}, LogFD: int(o.log_fd), Version: version(),
-		Packages: packages{r}, PackageSearch: searchPath(text(&o.plugin_search_path)),
+		PlaceThread: placeThread, Packages: packages{r}, PackageSearch: searchPath(text(&o.plugin_search_path)),
 	}
 	if r.sink != nil {
 		options.Log = r.sink

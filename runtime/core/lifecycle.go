@@ -97,6 +97,11 @@ func (r *Runtime) prepare() error {
 	r.conf, r.rulesNow = c, &c.RPC
 	r.confMu.Unlock()
 	r.newLog()
+	if t := c.MainThread; r.options.PlaceThread != nil && t.Self.Exists() {
+		if err := r.options.PlaceThread(t.Name, t.SchedPolicy, t.BindCPU); err != nil {
+			r.log.Warn("main thread is not placed as configured", "reason", err)
+		}
+	}
 	reserved := []string{c.MainThread.Name, c.GuardThread.Name}
 	for _, e := range r.options.HostExecutors {
 		reserved = append(reserved, e.Name())

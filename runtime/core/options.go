@@ -30,6 +30,9 @@ type Options struct {
 	Executors executor.Factory
 	// HostExecutors are loops of the host, found by name like configured ones.
 	HostExecutors []executor.Executor
+	// PlaceThread names and places the calling thread as aimrt.main_thread says; nil leaves it as it is. Comes inside Initialize, when the
+	// configuration has that section.
+	PlaceThread func(name, schedPolicy string, cpus []uint32) error
 	// Packages opens the Pkg files of the configuration; without it a configuration that names some is refused.
 	Packages PackageHost
 	// PackageSearch are folders for relative paths of Pkg files.

@@ -68,8 +68,13 @@ class Ended:
         return f"exit {self.code}\n{self.out[-3000:]}\n{self.err[-3000:]}"
 
 
-def run(arguments: Sequence[str], signals: Optional[Tuple[str, int]] = None, environment: Optional[Dict[str, str]] = None) -> Ended:
-    """Runs a program in OUT. signals = (line to wait for, signal to send then)."""
+def run(
+    arguments: Sequence[str],
+    signals: Optional[Tuple[str, int]] = None,
+    environment: Optional[Dict[str, str]] = None,
+    look: Optional[Callable[[int], None]] = None,
+) -> Ended:
+    """Runs a program in OUT. signals = (line to wait for, signal to send then); look gets the process before that."""
     program = subprocess.Popen(
         arguments,
         cwd=OUT,
@@ -85,6 +90,8 @@ def run(arguments: Sequence[str], signals: Optional[Tuple[str, int]] = None, env
         for line in program.stdout:
             seen += line
             if signals[0] in line:
+                if look is not None:
+                    look(program.pid)
                 program.send_signal(signals[1])
                 break
     try:
@@ -329,6 +336,26 @@ def test_signals() -> None:
     check(ended.code == -signal.SIGTERM and "AimRT exit." not in ended.out, f"without handlers: {ended}")
     early = main(name, signals=("AimRT start, version", signal.SIGTERM))
     check(early.code == 0 and early.out.endswith("AimRT exit.\n"), f"a signal before the runtime runs: {early}")
+
+
+def test_main_thread() -> None:
+    """aimrt.main_thread names and places the thread that initializes; what the system refuses is a warning."""
+    name = config("thread.yaml", ["path: ./libprobe_server.so"])
+    text = (OUT / name).read_text()
+    cpu = min(os.sched_getaffinity(0))
+    section = f"aimrt:\n  main_thread: {{name: robot_main, thread_bind_cpu: [{cpu}]}}\n"
+    (OUT / name).write_text(text.replace("aimrt:\n", section, 1))
+    seen: List[str] = []
+
+    def look(pid: int) -> None:
+        seen.append(Path(f"/proc/{pid}/task/{pid}/comm").read_text().strip())
+        seen.append(str(os.sched_getaffinity(pid)))
+
+    ended = main(name, signals=("AimRT start completed.", signal.SIGTERM), look=look)
+    check(ended.code == 0 and seen == ["robot_main", str({cpu})], f"name and affinity: {seen} {ended}")
+    (OUT / name).write_text(text.replace("aimrt:\n", "aimrt:\n  main_thread: {thread_bind_cpu: [4096]}\n", 1))
+    ended = main(name, "--running_duration=1")
+    check(ended.code == 0 and "main thread is not placed as configured" in ended.out + ended.err, f"no such cpu: {ended}")
 
 
 # --- bad files ------------------------------------------------------------------------------------------------------------
