@@ -21,7 +21,8 @@ var reflectionServices = []string{"grpc.reflection.v1.ServerReflection", "grpc.r
 const (
 	maxReflectionRequest = 64 << 10
 	maxReflectionStreams = 100
-	maxDescriptorDepth   = 64 // of messages inside messages
+	maxDescriptorDepth   = 64      // of messages inside messages
+	maxSymbolBytes       = 1 << 10 // of a name with all that it lies in
 )
 
 // reflection describes what is served, from the descriptors that came with the services.
@@ -152,6 +153,9 @@ func (w walker) named(data []byte, scope string) (string, error) {
 	})
 	if scope != "" {
 		name = scope + "." + name
+	}
+	if len(name) > maxSymbolBytes {
+		return "", fmt.Errorf("a name has %d bytes, the limit is %d", len(name), maxSymbolBytes)
 	}
 	if w.symbols[name] == nil {
 		w.symbols[name] = w.file
@@ -324,34 +328,37 @@ func (r *reflection) answer(request []byte, sent map[*protoFile]bool) ([]byte, e
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := appendBytes(nil, replyRequest, request)
-	asked := false
+	var question protowire.Number
+	var asked []byte
 	err := fieldsOf(request, func(number protowire.Number, value []byte, _ uint64) {
-		switch text := string(value); number {
-		case replyHost:
+		switch {
+		case number == replyHost:
 			out = appendBytes(out, replyHost, value)
-			return
-		case askFile:
-			out = r.appendFiles(out, r.files[text], sent, "file "+text)
-		case askSymbol:
-			out = r.appendFiles(out, r.symbols[text], sent, "symbol "+text)
-		case askExtension:
-			out = r.appendFiles(out, r.extension(value), sent, "this extension")
-		case askNumbers:
-			out = r.appendNumbers(out, text)
-		case askServices:
-			out = r.appendServices(out)
-		default:
-			return
+		case number >= askFile && number <= askServices:
+			question, asked = number, value // of several in one request the last counts
 		}
-		asked = true
 	})
-	if err == nil && !asked {
+	if err != nil {
+		return nil, err
+	}
+	switch text := string(asked); question {
+	case askFile:
+		out = r.appendFiles(out, r.files[text], sent, "file "+text)
+	case askSymbol:
+		out = r.appendFiles(out, r.symbols[text], sent, "symbol "+text)
+	case askExtension:
+		out = r.appendFiles(out, r.extension(asked), sent, "this extension")
+	case askNumbers:
+		out = r.appendNumbers(out, text)
+	case askServices:
+		out = r.appendServices(out)
+	default:
 		out = appendError(out, rpc.CodeInvalidArgument, "the request asks for nothing that is known here")
 	}
-	if err == nil && len(out) > r.limit {
-		err = fmt.Errorf("the answer has %d bytes, the limit max_message_bytes is %d", len(out), r.limit)
+	if len(out) > r.limit {
+		return nil, fmt.Errorf("the answer has %d bytes, the limit max_message_bytes is %d", len(out), r.limit)
 	}
-	return out, err
+	return out, nil
 }
 
 func appendBytes(dst []byte, number protowire.Number, value []byte) []byte {

@@ -51,9 +51,6 @@ func FuncPath(function string) (string, error) {
 	return name, nil
 }
 
-// FunctionName is the name of the function at a path, the opposite of FuncPath.
-func FunctionName(serialization, path string) string { return serialization + ":" + path }
-
 // SplitPath takes "/pkg.Service/Method" apart; ok is false for another form.
 func SplitPath(path string) (service, method string, ok bool) {
 	service, method, ok = strings.Cut(strings.TrimPrefix(path, "/"), "/")
