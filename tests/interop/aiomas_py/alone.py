@@ -6,7 +6,9 @@ A case takes the package under test. Where ours differs by decision, the case as
 """
 
 import asyncio
+import os
 import socket
+import ssl
 import struct
 import sys
 import time
@@ -19,6 +21,7 @@ from cases import connection_lost, raises
 
 ALL = {}
 LIMIT_S = 60
+# Where sockets of the cases lie.
 FOLDER = Path()
 
 
@@ -516,6 +519,45 @@ def channels(aiomas):
         server.close()
 
     aiomas.run(run())
+
+
+@case
+def tls_refusals(aiomas):
+    """Who has no certificate, or one of another authority, or another name, gets no connection; the server serves on."""
+    fine, other = (Path(os.environ[name]) for name in ("AIOMAS_CERTIFICATES", "AIOMAS_OTHER_CERTIFICATES"))
+
+    def files(folder, ca=None):
+        return [str((ca or folder) / "ca.pem"), str(folder / "device.pem"), str(folder / "device.key")]
+
+    async def refused(address, context, kinds, **options):
+        try:
+            client = await aiomas.rpc.open_connection(address, ssl=context, **options)
+            await client.remote.echo(1)
+        except kinds:
+            return
+        raise AssertionError("it was let in")
+
+    async def run():
+        asyncio.get_event_loop().set_exception_handler(lambda loop, facts: None)
+        server = await aiomas.rpc.start_server(("127.0.0.1", 0), simple(aiomas)(), ssl=aiomas.make_ssl_server_context(*files(fine)))
+        address = ("127.0.0.1", port_of(server))
+        context = aiomas.make_ssl_client_context(*files(fine))
+        assert context.verify_mode == ssl.CERT_REQUIRED and context.check_hostname
+        await refused(address, aiomas.make_ssl_client_context(*files(other)), ssl.SSLCertVerificationError)
+        await refused(address, context, ssl.SSLCertVerificationError, server_hostname="elsewhere.example")
+        await refused(address, aiomas.make_ssl_client_context(*files(other, ca=fine)), (ssl.SSLError, ConnectionError))
+        nobody = ssl.create_default_context(cafile=str(fine / "ca.pem"))
+        await refused(address, nobody, (ssl.SSLError, ConnectionError))
+        await refused(address, None, ConnectionError)
+        client = await aiomas.rpc.open_connection(address, ssl=context)
+        assert await client.remote.echo(1) == [1]
+        assert client.channel.get_extra_info("cipher")[1] == "TLSv1.2" and client.channel.get_extra_info("peercert")
+        await client.close()
+        server.close()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        aiomas.run(run())
 
 
 # --- util and the queue inside a process ------------------------------------------------------------------------------------

@@ -137,8 +137,8 @@ def certificates(folder):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "names.txt").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
     for step in (
-        "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=test-authority",
-        "req -newkey rsa:2048 -nodes -keyout device.key -out device.csr -subj /CN=localhost",
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=test-authority",
+        "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout device.key -out device.csr -subj /CN=localhost",
         "x509 -req -in device.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out device.pem -days 2 -extfile names.txt",
     ):
         run("openssl", *step.split(), cwd=folder)

@@ -30,8 +30,12 @@ def ran(tmp_path_factory):
 
     def run(subject):
         if subject not in known:
-            said = {}
-            with program.Program(subject, "alone.py", subject, tmp_path_factory.mktemp("alone"), *alone.ALL) as running:
+            said, folder = {}, tmp_path_factory.mktemp("alone")
+            variables = {
+                "AIOMAS_CERTIFICATES": str(environments.certificates(folder / "certificates")),
+                "AIOMAS_OTHER_CERTIFICATES": str(environments.certificates(folder / "others")),
+            }
+            with program.Program(subject, "alone.py", subject, folder, *alone.ALL, variables=variables) as running:
                 while (line := running.next()) is not None:
                     said[line["case"]] = line
                 known[subject] = said, running.end(), running.error_text

@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import environments
+import environments  # first: it makes the project's tools importable
 import pytest
+import shims
 from environments import REAL, run
 
 HERE = Path(__file__).resolve().parent
@@ -94,6 +95,37 @@ def test_an_unchanged_program_runs(python, tmp_path):
     assert "aimrt_rpc" not in real
     assert ours.splitlines() == [line for line in real.splitlines() if not line.startswith("aiomas is ")]
     assert "JSON [\"Reading(place='Oslo', degrees=3)\"] 1" in ours and "ValueError: too hot True" in ours
+
+
+def test_a_shim_may_have_packages_in_packages(tmp_path):
+    """What tools/shims.py writes for any shim.json: the same modules under both names, at every depth, whatever is imported first."""
+    for path, text in {
+        "target/__init__.py": "__all__ = ['top']\ntop, _hidden = 1, 2\n",
+        "target/client/__init__.py": "from target.client.auth import Token\n__all__ = ['Token']\n",
+        "target/client/auth/__init__.py": "__all__ = ['Token']\nclass Token: pass\n",
+        "target/client/auth/plain.py": "__all__ = ['login']\nstate = []\ndef login(): state.append(1)\n",
+        "target/types.py": "_private = 3\n",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    modules = ["client", "client.auth", "client.auth.plain", "types"]
+    shim = {"name": "the-name", "version": "1.2", "summary": "s", "target": "target", "modules": modules, "requires": [], "extras": {}}
+    shims.write(shim, tmp_path)
+    assert f'"aimrt-rpc=={shims.own_version()}"' in (tmp_path / "pyproject.toml").read_text()
+    for first in ("the_name", "the_name.client.auth.plain", "target.client.auth.plain", "target.types", "the_name.types"):
+        code = f"""
+import {first}
+import json, target.types, target.client.auth.plain, the_name.types, the_name.client.auth.plain
+from the_name.client.auth.plain import login
+login()
+print(json.dumps([
+    the_name.types is target.types, the_name.types._private, the_name.client.auth.plain is target.client.auth.plain,
+    target.client.auth.plain.state, the_name.client.Token is target.client.auth.Token, the_name.top, the_name._hidden,
+    the_name.client.auth.Token is target.client.Token, "_hidden" in dir(the_name)]))
+"""
+        done = subprocess.run([sys.executable, "-B", "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == [True, 3, True, [1], True, 1, 2, True, True], first
 
 
 @pytest.mark.parametrize("name", ["Container", "Agent", "AsyncioClock", "ExternalClock", "SSLCerts"])
