@@ -5,9 +5,12 @@ import (
 	"net"
 	"reflect"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"aimrtrpc/internal/guard"
 	"aimrtrpc/internal/testx"
 	"aimrtrpc/runtime/backend"
 	"aimrtrpc/runtime/backend/backendtest"
@@ -187,6 +190,51 @@ func TestClient_Calls_ShareOneConnection(t *testing.T) {
 		}
 		if n := server.Counts()["server_connections"]; n != 1 {
 			t.Fatalf("%d connections", n)
+		}
+	}
+}
+
+// TestClient_ServerRestartsUnderLoad: every call ends, and once the server is back all succeed again.
+func TestClient_ServerRestartsUnderLoad(t *testing.T) {
+	testx.NoLeaks(t)
+	server, address := serve(t, echo)
+	client, m := clientOf(t, "http://"+address, "")
+	var group sync.WaitGroup
+	var stop atomic.Bool
+	var good, bad atomic.Int64
+	for range 16 {
+		group.Add(1)
+		guard.Go("load", func() {
+			defer group.Done()
+			for !stop.Load() {
+				call := newCall(m, "x")
+				client.Invoke(context.Background(), call)
+				select {
+				case <-call.Done():
+				case <-time.After(patience):
+					t.Error("a call did not end")
+					return
+				}
+				if call.Status().OK() {
+					good.Add(1)
+				} else {
+					bad.Add(1)
+				}
+			}
+		})
+	}
+	testx.Eventually(t, "calls to work", func() bool { return good.Load() > 100 })
+	closeBackend(t, server)
+	testx.Eventually(t, "calls to fail", func() bool { return bad.Load() > 16 })
+	_, number, _ := strings.Cut(address, ":")
+	serveWith(t, "", "{listen_port: "+number+"}", echo)
+	before := good.Load()
+	testx.Eventually(t, "calls to work again", func() bool { return good.Load() > before+100 })
+	stop.Store(true)
+	group.Wait()
+	for range 100 {
+		if status := invoke(t, client, newCall(m, "x")); !status.OK() {
+			t.Fatalf("after the restart: %v", status)
 		}
 	}
 }

@@ -104,6 +104,10 @@ func TestServer_Failures_AreTrailersOnly(t *testing.T) {
 		{"own code", path, framed("fail"), []h2.Field{protoType}, 200, "2", "1234", "%C3%84rger"},
 		{"unknown function", "/a.B/C", framed("x"), []h2.Field{protoType}, 200, "12", "1003", "/a.B/C"},
 		{"query in the path", path + "?x=1", framed("x"), []h2.Field{protoType}, 200, "12", "1003", "x=1"},
+		{"double slash", "/" + path, framed("x"), []h2.Field{protoType}, 200, "12", "1003", ""},
+		{"escaped slash", strings.Replace(path, "/Get", "%2FGet", 1), framed("x"), []h2.Field{protoType}, 200, "12", "1003", ""},
+		{"no leading slash", path[1:], framed("x"), []h2.Field{protoType}, 200, "12", "1003", ""},
+		{"path of the http backend", "/rpc" + path, framed("x"), []h2.Field{protoType}, 200, "12", "1003", ""},
 		{"other case", strings.ToUpper(path), framed("x"), []h2.Field{protoType}, 200, "", "", ""}, // as AimRT: case does not matter
 		{"no content type", path, framed("x"), nil, 415, "3", "1004", "content-type"},
 		{"foreign content type", path, framed("x"), []h2.Field{{Name: "content-type", Value: "text/plain"}}, 415, "3", "1004", "text/plain"},
@@ -133,6 +137,40 @@ func TestServer_Failures_AreTrailersOnly(t *testing.T) {
 			header(r.Headers, "aimrt-status-code") != tt.aimrt || !strings.Contains(header(r.Headers, "grpc-message"), tt.text) {
 			t.Errorf("%s: %d %v, trailers %v, body %q", tt.name, r.Status, r.Headers, r.Trailers, r.Body)
 		}
+	}
+}
+
+// TestServer_HeaderBomb_OthersAreServed: a request with too many headers is refused, and the next is served.
+func TestServer_HeaderBomb_OthersAreServed(t *testing.T) {
+	testx.NoLeaks(t)
+	_, address := serve(t, echo)
+	fields := []h2.Field{protoType}
+	for range 20 {
+		fields = append(fields, h2.Field{Name: "bomb", Value: strings.Repeat("x", 4000)})
+	}
+	r := post(t, address, path, framed("x"), fields...)
+	if r.Status != 431 {
+		t.Errorf("status %d", r.Status)
+	}
+	if r = post(t, address, path, framed("x"), protoType); header(r.Trailers, "grpc-status") != "0" {
+		t.Errorf("the next call: %v", r.Headers)
+	}
+}
+
+func TestServer_TooManyCalls_AreRefused(t *testing.T) {
+	testx.NoLeaks(t)
+	arrived := make(chan *rpc.Call, 1)
+	_, address := serveWith(t, "{limits: {max_calls: 1}}", loopback, func(_ context.Context, call *rpc.Call) { arrived <- call })
+	client, m := clientOf(t, "http://"+address, "")
+	first := newCall(m, "x")
+	client.Invoke(t.Context(), first)
+	held := <-arrived
+	if status := invoke(t, client, newCall(m, "y")); status.Code() != rpc.CodeResourceExhausted || !strings.Contains(status.Message(), "max_calls") {
+		t.Errorf("the second call: %v", status)
+	}
+	held.Finish(rpc.OK, rpc.Payload{})
+	if <-first.Done(); !first.Status().OK() {
+		t.Errorf("the first call: %v", first.Status())
 	}
 }
 
