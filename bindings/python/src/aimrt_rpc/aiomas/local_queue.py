@@ -14,7 +14,8 @@ __all__ = [  # noqa: RUF022 - the original's order
     "LocalQueueTransport",
 ]
 
-ProtocolFactory = Callable[[], asyncio.BaseProtocol]
+StreamProtocol = Any  # has what asyncio.Protocol has
+ProtocolFactory = Callable[[], StreamProtocol]
 
 # Bytes on their way to the other end above which its writer is told to pause, and at which it may go on.
 _HIGH_WATER = 64 << 10
@@ -69,7 +70,7 @@ class LocalQueue:
         """Detaches the server."""
         self._server = None
 
-    def new_connection(self, protocol: asyncio.Protocol, loop: asyncio.AbstractEventLoop) -> "LocalQueueTransport":
+    def new_connection(self, protocol: StreamProtocol, loop: asyncio.AbstractEventLoop) -> "LocalQueueTransport":
         """Connects a protocol with the server. Raises ConnectionRefusedError when there is none."""
         if self._server is None:
             raise ConnectionRefusedError("No server started for this local queue instance.")
@@ -79,7 +80,7 @@ class LocalQueue:
 class LocalQueueTransport(asyncio.Transport):
     """One end of a connection through memory."""
 
-    def __init__(self, lq: LocalQueue, protocol: asyncio.Protocol, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, lq: LocalQueue, protocol: StreamProtocol, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__({"peername": str(lq), "sockname": str(lq)})
         self._protocol = protocol
         self._loop = loop
@@ -162,12 +163,11 @@ class LocalQueueTransport(asyncio.Transport):
         """Says that one direction alone cannot be ended."""
         return False
 
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+    def set_protocol(self, protocol: StreamProtocol) -> None:
         """Replaces the protocol."""
-        assert isinstance(protocol, asyncio.Protocol)
         self._protocol = protocol
 
-    def get_protocol(self) -> asyncio.BaseProtocol:
+    def get_protocol(self) -> StreamProtocol:
         """Gives the protocol."""
         return self._protocol
 
@@ -233,10 +233,9 @@ class LocalQueueServer(asyncio.AbstractServer):
         """Gives the running loop, which is where the server works."""
         return asyncio.get_running_loop()
 
-    def new_connection(self, protocol: asyncio.Protocol, loop: asyncio.AbstractEventLoop) -> LocalQueueTransport:
+    def new_connection(self, protocol: StreamProtocol, loop: asyncio.AbstractEventLoop) -> LocalQueueTransport:
         """Makes both ends of a connection and gives the client's."""
         served = self._factory()
-        assert isinstance(served, asyncio.Protocol)
         mine = LocalQueueTransport(self._lq, served, loop)
         theirs = LocalQueueTransport(self._lq, protocol, loop)
         mine._join(theirs)
@@ -260,10 +259,9 @@ class LocalQueueServer(asyncio.AbstractServer):
 
 async def create_connection(
     protocol_factory: ProtocolFactory, lq: LocalQueue, *, loop: Optional[asyncio.AbstractEventLoop] = None, **kwds: Any
-) -> Tuple[LocalQueueTransport, asyncio.BaseProtocol]:
+) -> Tuple[LocalQueueTransport, StreamProtocol]:
     """Connects with the server of a queue, as a loop's method of the same name. Further arguments mean nothing here."""
     protocol = protocol_factory()
-    assert isinstance(protocol, asyncio.Protocol)
     return lq.new_connection(protocol, loop or asyncio.get_running_loop()), protocol
 
 
