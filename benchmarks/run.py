@@ -42,6 +42,7 @@ ROWS: List[Tuple[str, str, str]] = [
     ("http, two processes, C++, 1 KiB / TCP ping-pong", "cpp.http.1024", "tcp.1024"),
     ("http, two processes, C++, 64 KiB / bare net/http", "cpp.http.65536", "http.65536"),
     ("http, two processes, Python, 64 B / grpcio", "py.http.64", "grpcio.64"),
+    ("grpc, two processes, Python, 64 B / grpcio", "py.grpc.64", "grpcio.64"),
     ("grpc, two processes, C++, 64 B / TCP ping-pong", "cpp.grpc.64", "tcp.64"),
     ("grpc, two processes, C++, 1 KiB / TCP ping-pong", "cpp.grpc.1024", "tcp.1024"),
 ] + [
@@ -160,7 +161,7 @@ def one_round(stubs: str) -> List[Dict[str, Any]]:
                 figures += run(network, "call", grpc, size, "4000", "grpc")
                 figures += run(str(BENCH / "pingpong"), "http", web, size, "4000")
     os.environ.update(env)
-    for kind in ("aimrt", "grpcio"):
+    for kind in ("http", "grpc", "grpcio"):
         port = free_port()
         with server(PYTHON, f"{here}/network.py", kind, "serve", port):
             figures += run(PYTHON, f"{here}/network.py", kind, "call", port, "2000")

@@ -148,7 +148,7 @@ def over_http(work: Path, http: str, paths: str) -> List[Row]:
     rows: List[Row] = []
     for who, serve, call in [
         ("C++", [http, "serve"], [http, "call"]),
-        ("Python", [PYTHON, network, "aimrt", "serve"], [PYTHON, network, "aimrt", "call"]),
+        ("Python", [PYTHON, network, "http", "serve"], [PYTHON, network, "http", "call"]),
     ]:
         port = free_port()
         environment = {**os.environ, "PYTHONPATH": paths}

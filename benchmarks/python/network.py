@@ -1,6 +1,7 @@
-"""One protobuf message of 64 bytes between two Python processes: ours over http, or grpcio.
+"""One protobuf message of 64 bytes between two Python processes: ours over http or grpc, or grpcio.
 
-network.py aimrt|grpcio serve PORT, network.py aimrt|grpcio call PORT COUNT. The caller prints the median as one JSON line, microseconds.
+network.py http|grpc|grpcio serve PORT, network.py http|grpc|grpcio call PORT COUNT. The caller prints the median as one JSON line, in
+microseconds.
 """
 
 import json
@@ -14,17 +15,19 @@ import rpc_pb2
 FUNCTION = "pb:/example.ExampleService/GetFooData"
 
 
-def config(port, listen):
-    """A configuration with the http backend."""
-    plugin = f", http_options: {{listen_ip: 127.0.0.1, listen_port: {port}}}" if listen else ""
+def config(backend, port, listen):
+    """A configuration with one backend."""
+    at = f"listen_ip: 127.0.0.1, listen_port: {port}"
+    name, plugin = {"http": ("net_plugin", f", http_options: {{{at}}}"), "grpc": ("grpc_plugin", f", {at}")}[backend]
+    plugin = plugin if listen else ""
     client = "" if listen else f', options: {{clients_options: [{{func_name: ".*", server_url: "http://127.0.0.1:{port}"}}]}}'
     return f"""aimrt:
   log: {{core_lvl: Warn, default_module_lvl: Warn, backends: [{{type: console}}]}}
-  plugin: {{plugins: [{{name: net_plugin, path: "", options: {{thread_num: 2{plugin}}}}}]}}
+  plugin: {{plugins: [{{name: {name}, path: "", options: {{thread_num: 2{plugin}}}}}]}}
   rpc:
-    backends: [{{type: http{client}}}]
-    clients_options: [{{func_name: ".*", enable_backends: [http]}}]
-    servers_options: [{{func_name: ".*", enable_backends: [http]}}]
+    backends: [{{type: {backend}{client}}}]
+    clients_options: [{{func_name: ".*", enable_backends: [{backend}]}}]
+    servers_options: [{{func_name: ".*", enable_backends: [{backend}]}}]
 """
 
 
@@ -46,11 +49,11 @@ def measure(name, call, count):
     print(json.dumps({"name": name, "unit": "us", "value": round(statistics.median(times) * 1e6, 3)}))
 
 
-def aimrt(mode, port, count):
-    """Ours."""
+def ours(backend, mode, port, count):
+    """A runtime of ours with one backend."""
     import aimrt_rpc
 
-    with aimrt_rpc.Runtime(config_text=config(port, mode == "serve")) as runtime:
+    with aimrt_rpc.Runtime(config_text=config(backend, port, mode == "serve")) as runtime:
         runtime.initialize()
         module = runtime.create_module("m")
         kinds = {"request": rpc_pb2.GetFooDataReq, "response": rpc_pb2.GetFooDataRsp}
@@ -62,7 +65,7 @@ def aimrt(mode, port, count):
             return
         method = module.client(FUNCTION, **kinds)
         runtime.start()
-        measure("py.http.64", method.invoke, count)
+        measure(f"py.{backend}.64", method.invoke, count)
 
 
 def grpcio(mode, port, count):
@@ -89,4 +92,8 @@ def grpcio(mode, port, count):
 
 if __name__ == "__main__":
     kind, mode, port = sys.argv[1:4]
-    {"aimrt": aimrt, "grpcio": grpcio}[kind](mode, int(port), int(sys.argv[4]) if len(sys.argv) > 4 else 0)
+    count = int(sys.argv[4]) if len(sys.argv) > 4 else 0
+    if kind == "grpcio":
+        grpcio(mode, int(port), count)
+    else:
+        ours(kind, mode, int(port), count)
