@@ -50,6 +50,16 @@ def test_request_and_reply_meet_by_number(make):
     assert _core.hosted_forget(client, 0) is True and _core.hosted_forget(client, 0) is False
 
 
+def test_every_codec_carries_contents(make):
+    text = b"\xda\x10\x00" + b"x" * 4096  # a text of 4096 bytes in MsgPack
+    for codec, content in ((0, b'"' + b"x" * 4096 + b'"'), (1, text), (2, text)):
+        client, server = make(codec), make(codec)
+        number, frame = _core.hosted_request(client, content)
+        assert (len(frame) < 1000) == (codec == 2)  # compressed
+        assert _core.hosted_feed(server, frame)[0] == [(REQUEST, 0, content)]
+        assert _core.hosted_feed(client, _core.hosted_reply(server, 0, RESULT, content))[0] == [(RESULT, number, content)]
+
+
 def test_more_events_than_one_batch(make):
     connection = make(codec=3)
     frames = [_core.hosted_frame(connection, b"%d" % i) for i in range(1000)]
@@ -124,4 +134,4 @@ def test_the_same_without_the_bridge():
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
     environment = {**os.environ, "AIMRT_RPC_NO_BRIDGE": "1"}
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, env=environment, check=False)
-    assert done.returncode == 0 and "7 passed, 1 skipped" in done.stdout, done.stdout
+    assert done.returncode == 0 and "8 passed, 1 skipped" in done.stdout, done.stdout
