@@ -36,6 +36,7 @@ def main():
     count = int(sys.argv[3]) if len(sys.argv) > 3 else None
     aiomas = peer.load("aiomas")
     assert aiomas.__version__ == "2.0.1"
+    print(f"aiomas.rpc is {aiomas.rpc.__file__}", file=sys.stderr)
     warnings.simplefilter("ignore", DeprecationWarning)
     text = path.read_text(encoding="utf-8").replace("asyncio.async(", "asyncio.ensure_future(").replace(PRINTED_PORT, port)
     names = {"__name__": "__main__"}

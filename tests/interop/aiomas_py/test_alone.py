@@ -4,10 +4,11 @@ import os
 import subprocess
 
 import alone
-import environments
+import environments  # first: it makes the project's tools importable
 import program
 import pytest
-from environments import OTHERS, OURS, REAL
+import pythons
+from environments import FULL, OTHER_VERSIONS, OTHERS, OURS, REAL
 
 MISSING = """
 import sys
@@ -64,3 +65,12 @@ def test_codecs_say_what_to_install(subject):
         text.format('"msgpack-python"', "MsgPack", "mp"),
         text.format('"msgpack-python" and "blosc"', "MsgPackBlosc", "mpb"),
     ]
+
+
+if FULL:
+
+    @pytest.mark.parametrize("version", OTHER_VERSIONS)
+    def test_version_is_on_this_machine(version):
+        """Without it, ours is not run on this version; that is counted."""
+        if not pythons.find(version):
+            pytest.skip(f"CPython {version} is not on this machine")

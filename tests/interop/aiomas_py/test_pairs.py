@@ -77,6 +77,7 @@ def test_both_processes_end_well(ran, row):
     for side, package in (("client", row[0]), ("server", row[1])):
         code, errors = results[side]
         assert code == 0, errors
+        assert f"\n{environments.package_of(package)} is " in "\n" + errors, f"the {side} ran another package\n{errors}"
         if package != REAL:
             for complaint in ("was never retrieved", "was destroyed but it is pending", "was never awaited", "Exception in callback"):
                 assert complaint not in errors, f"the {side} complains\n{errors}"
