@@ -20,7 +20,7 @@ import warnings
 import cases
 import service
 
-CASE_LIMIT_S = 15
+CASE_LIMIT_S = 60
 OURS = "aimrt_rpc.aiomas"
 
 

@@ -4,7 +4,7 @@ import json
 import socket
 import struct
 
-LIMIT_S = 20
+LIMIT_S = 60
 CODECS = ("JSON", "MsgPack", "MsgPackBlosc")
 
 
