@@ -202,18 +202,57 @@ static void check_calls(aimrt_rpc_connection_t connection) {
   CHECK_RESULT(aimrt_rpc_connection_feed(connection, bytes("x"), &event, 1, &count, &error), AIMRT_RPC_RESULT_UNSUPPORTED, error);
 }
 
+/* A queue at both ends: the service "queued" arrives in it, and so does the end of the call. Then a call that is given up. */
+static void check_queue(aimrt_rpc_connection_t connection, aimrt_rpc_queue_t queue) {
+  aimrt_rpc_error_t error = 0;
+  aimrt_rpc_call_options_t options = AIMRT_RPC_CALL_OPTIONS_INIT;
+  aimrt_rpc_call_t call = 0;
+  options.request.bytes = bytes("[[\"x\"], {}]");
+  options.queue = queue;
+  options.tag = 8;
+  CHECK_RESULT(aimrt_rpc_call_start(method_of(connection, "queued"), &options, &call, &error), AIMRT_RPC_RESULT_OK, error);
+  for (int ended = 0; !ended && aimrt_rpc_queue_wait(queue, UINT64_C(30000000000), &error) == AIMRT_RPC_RESULT_OK;) {
+    aimrt_rpc_event_t event;
+    size_t count = 0;
+    CHECK_RESULT(aimrt_rpc_queue_drain(queue, &event, 1, &count, &error), AIMRT_RPC_RESULT_OK, error);
+    if (count == 0) continue;
+    ended = event.kind == AIMRT_RPC_EVENT_CALL_FINISHED;
+    if (ended) {
+      CHECK(event.tag == 8 && event.code == 0 && same(event.payload.bytes, "\"from a queue\""), "tag %llu, code %u",
+            (unsigned long long)event.tag, event.code);
+      aimrt_rpc_call_release(event.call);
+    } else {
+      CHECK(event.kind == AIMRT_RPC_EVENT_CALL_ARRIVED && event.tag == 5 && same(event.payload.bytes, "[[\"x\"], {}]"), "event %u", event.kind);
+      answer(event.call, "\"from a queue\"");
+    }
+  }
+  CHECK_RESULT(aimrt_rpc_queue_wait(queue, 0, &error), AIMRT_RPC_RESULT_TIMEOUT, error);
+  options.queue = 0;
+  unsigned before = held.count;
+  CHECK_RESULT(aimrt_rpc_call_start(method_of(connection, "hold"), &options, &call, &error), AIMRT_RPC_RESULT_OK, error);
+  wait_for(&held, before + 1);
+  CHECK_RESULT(aimrt_rpc_call_cancel(call, &error), AIMRT_RPC_RESULT_OK, error);
+  CHECK_RESULT(aimrt_rpc_call_wait(call, UINT64_C(30000000000), &error), AIMRT_RPC_RESULT_OK, error);
+  aimrt_rpc_outcome_t outcome = {.struct_size = (uint32_t)sizeof outcome};
+  CHECK_RESULT(aimrt_rpc_call_outcome(call, &outcome, &error), AIMRT_RPC_RESULT_OK, error);
+  CHECK(outcome.code == AIMRT_RPC_CODE_CANCELLED, "the call ended with %u", outcome.code);
+  aimrt_rpc_call_release(call);
+  answer(held_call, "1"); /* its caller is there, and ignores it */
+  (void)invoke(method_of(connection, "math/add"), "[[1, 2], {}]", "3");
+}
+
 /* A call is open when the server closes. */
 static void check_loss(aimrt_rpc_connection_t connection) {
   aimrt_rpc_error_t error = 0;
   aimrt_rpc_call_t call = 0;
   aimrt_rpc_call_options_t options = AIMRT_RPC_CALL_OPTIONS_INIT;
   aimrt_rpc_method_t method = method_of(connection, "hold");
-  unsigned before = closed.count;
+  unsigned before = closed.count, holds = held.count;
   options.request.bytes = bytes("[[], {}]");
   CHECK_RESULT(aimrt_rpc_connection_on_close(connection, on_closed, &closed, on_free, &error), AIMRT_RPC_RESULT_OK, error);
   CHECK_RESULT(aimrt_rpc_connection_on_close(connection, NULL, &closed, on_free, &error), AIMRT_RPC_RESULT_INVALID_ARGUMENT, error);
   CHECK_RESULT(aimrt_rpc_call_start(method, &options, &call, &error), AIMRT_RPC_RESULT_OK, error);
-  wait_for(&held, held.count + (held_call == 0));
+  wait_for(&held, holds + 1);
   CHECK_RESULT(aimrt_rpc_connection_close(kept, &error), AIMRT_RPC_RESULT_OK, error);
   CHECK_RESULT(aimrt_rpc_call_wait(call, UINT64_C(30000000000), &error), AIMRT_RPC_RESULT_OK, error);
   aimrt_rpc_outcome_t outcome = {.struct_size = (uint32_t)sizeof outcome};
@@ -231,7 +270,8 @@ static void check_loss(aimrt_rpc_connection_t connection) {
   CHECK_RESULT(aimrt_rpc_call_start(method, &options, &call, &error), AIMRT_RPC_RESULT_INVALID_HANDLE, error);
 }
 
-static void check_address(aimrt_rpc_handle_t rpc, const char *text, aimrt_rpc_router_t router, aimrt_rpc_router_t own) {
+static void check_address(aimrt_rpc_handle_t rpc, const char *text, aimrt_rpc_router_t router, aimrt_rpc_router_t own,
+                          aimrt_rpc_queue_t queue) {
   aimrt_rpc_error_t error = 0;
   aimrt_rpc_listener_t listener = 0;
   aimrt_rpc_buffer_t address = {NULL, 0, 0};
@@ -244,10 +284,10 @@ static void check_address(aimrt_rpc_handle_t rpc, const char *text, aimrt_rpc_ro
   unsigned before = connected.count, frees = freed.count;
   CHECK_RESULT(aimrt_rpc_handle_listen(rpc, &options, &listener, &error), AIMRT_RPC_RESULT_OK, error);
   CHECK_RESULT(aimrt_rpc_listener_address(listener, &address, &error), AIMRT_RPC_RESULT_OK, error);
-  held_call = 0;
   aimrt_rpc_connection_t connection = dial(rpc, address, own);
   wait_for(&connected, before + 1);
   check_calls(connection);
+  check_queue(connection, queue);
   check_loss(connection);
   /* A connection after another takes over the methods' memory of the one before. */
   for (unsigned i = 0; i < TURNS; i++) {
@@ -287,6 +327,28 @@ static void check_refusals(aimrt_rpc_handle_t rpc) {
   CHECK(connection == 0 && listener == 0, "a refused function gave a handle");
 }
 
+/* A listener with a token lets in who has it. */
+static void check_token(aimrt_rpc_handle_t rpc, aimrt_rpc_router_t router) {
+  aimrt_rpc_error_t error = 0;
+  aimrt_rpc_connection_t connection = 0;
+  aimrt_rpc_listener_t listener = 0;
+  aimrt_rpc_connection_options_t options = AIMRT_RPC_CONNECTION_OPTIONS_INIT;
+  options.address = check_str("local://secret");
+  options.codec = AIMRT_RPC_CONNECTION_CODEC_MSGPACK;
+  options.router = router;
+  options.token = check_str("spam");
+  CHECK_RESULT(aimrt_rpc_handle_listen(rpc, &options, &listener, &error), AIMRT_RPC_RESULT_OK, error);
+  CHECK_RESULT(aimrt_rpc_handle_dial(rpc, &options, &connection, &error), AIMRT_RPC_RESULT_OK, error);
+  uint32_t codec = 9;
+  CHECK_RESULT(aimrt_rpc_connection_encoding(connection, &codec, &error), AIMRT_RPC_RESULT_OK, error);
+  CHECK(codec == AIMRT_RPC_CONNECTION_CODEC_MSGPACK, "the codec is %u", codec);
+  aimrt_rpc_connection_release(connection);
+  options.token = check_str("eggs");
+  CHECK_RESULT(aimrt_rpc_handle_dial(rpc, &options, &connection, &error), AIMRT_RPC_RESULT_IO, error);
+  CHECK(connection == 0, "a refused dial gave a handle");
+  aimrt_rpc_listener_release(listener);
+}
+
 int main(void) {
   world w;
   if (!world_make(&w)) return 1;
@@ -300,16 +362,25 @@ int main(void) {
   serve(router, "refuse", refuse);
   serve(router, "call_back", call_back);
   serve(own, "client/add", add);
+  aimrt_rpc_queue_t queue = 0;
+  aimrt_rpc_service_options_t queued = AIMRT_RPC_SERVICE_OPTIONS_INIT;
+  CHECK_RESULT(aimrt_rpc_queue_create(&queue, &error), AIMRT_RPC_RESULT_OK, error);
+  queued.name = check_str("queued");
+  queued.queue = queue;
+  queued.tag = 5;
+  CHECK_RESULT(aimrt_rpc_router_register(router, &queued, NULL, &error), AIMRT_RPC_RESULT_OK, error);
   check_routers(rpc, router);
   char path[64];
   snprintf(path, sizeof path, "unix:///tmp/aimrt_rpc_links_%d", (int)getpid());
-  check_address(rpc, "tcp://127.0.0.1:0", router, own);
-  check_address(rpc, path, router, own);
-  check_address(rpc, "local://links", router, own);
+  check_address(rpc, "tcp://127.0.0.1:0", router, own, queue);
+  check_address(rpc, path, router, own, queue);
+  check_address(rpc, "local://links", router, own, queue);
   check_refusals(rpc);
+  check_token(rpc, router);
   aimrt_rpc_call_t server_call = w.live[AIMRT_RPC_KIND_SERVER_CALL];
   aimrt_rpc_connection_t none = 0;
   CHECK_RESULT(aimrt_rpc_call_connection(server_call, &none, &error), AIMRT_RPC_RESULT_NOT_FOUND, error);
+  aimrt_rpc_queue_release(queue);
   aimrt_rpc_router_release(own); /* the other one goes with the runtime */
   world_end(&w);
   CHECK(aimrt_rpc_live_count(AIMRT_RPC_KIND_ANY) == 0, "%llu handles are left",
