@@ -79,7 +79,9 @@ DROPIN_PKG_SRC   := $(DROPIN_SRC)/pkg
 DROPIN_PKG_FLAGS := $(DROPIN_FLAGS) -O1 -g1 -fPIC -fvisibility=hidden $(DROPIN_WARN) $(DROPIN_INCLUDE) -I$(DROPIN_STUB_own)
 DROPIN_PKGS      := $(patsubst %,$(DROPIN_PKG)/libarm_%.so,both client broken)
 
-.PHONY: dropin-pkg-test
+.PHONY: dropin-pkg-test dropin-programs
+# All that has to be compiled; may be made by several jobs at once.
+dropin-programs: dropin-headers $(DROPIN_DIR)/plain/alloc $(DROPIN_DIR)/sanitize/tests-own $(DROPIN_DIR)/sanitize/tests-reference $(DROPIN_PKGS) $(DROPIN_PKG)/app
 dropin-pkg-test: build $(DROPIN_PKGS) $(DROPIN_PKG)/app ## run Pkgs built with the C++ headers in aimrt_main, and a program in app mode
 	@$(PYTHON) $(DROPIN_PKG_SRC)/run.py $(DROPIN_PKG)
 

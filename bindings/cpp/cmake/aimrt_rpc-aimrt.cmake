@@ -29,6 +29,9 @@ aimrt_rpc_headers(aimrt::runtime::core)
 if(TARGET fmt::fmt-header-only)
   set_property(TARGET aimrt::common::util APPEND PROPERTY INTERFACE_LINK_LIBRARIES fmt::fmt-header-only)
 endif()
+if(AIMRT_USE_FMT_LIB) # AimRT's own option: fmt also where the compiler has std::format
+  set_property(TARGET aimrt::common::util APPEND PROPERTY INTERFACE_COMPILE_DEFINITIONS AIMRT_USE_FMT_LIB)
+endif()
 set_property(TARGET aimrt::interface::aimrt_module_cpp_interface APPEND PROPERTY INTERFACE_LINK_LIBRARIES
   aimrt::interface::aimrt_module_c_interface aimrt::common::util)
 set_property(TARGET aimrt::interface::aimrt_pkg_c_interface APPEND PROPERTY INTERFACE_LINK_LIBRARIES

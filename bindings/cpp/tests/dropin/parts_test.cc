@@ -64,6 +64,15 @@ TEST(Function, MayHoldWhatCanOnlyBeMoved) {
   EXPECT_EQ(future.get(), 17u);
 }
 
+TEST(Function, ExceptionOfATask_IsToldAndGoesNoFurther) {
+  ::testing::internal::CaptureStderr();
+  Task([] { throw std::runtime_error("too hot"); })();
+  Task([] { throw 5; })();
+  const std::string told = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(told.find("]An exception left a callback: too hot\n"), std::string::npos) << told;
+  EXPECT_NE(told.find("not derived from std::exception\n"), std::string::npos) << told;
+}
+
 TEST(Buffer, GrowsFromTwoByDoubling) {
   util::BufferArray array;
   EXPECT_EQ(array.Data(), nullptr);

@@ -4,10 +4,10 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <future>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -173,7 +173,7 @@ class AimRTCore {
     return future;
   }
 
-  // Any thread, any number of times; also inside callbacks. Does not wait.
+  // Any thread, any number of times; also inside callbacks and, unless there are hooks that must not, in a signal handler. Does not wait.
   void Shutdown() {
     if (!runtime_ || shutdown_asked_.exchange(true)) return;
     PassBefore(State::kPreShutdown, State::kPostShutdown, true);
@@ -184,10 +184,10 @@ class AimRTCore {
   State GetState() const { return state_; }
 
   // The runtime has one step where AimRT has one per subsystem: hooks of the Pre states of a phase run before it, those of the Post
-  // states after it, in the order of the states.
+  // states after it, in the order of the states. Hooks are registered before Start.
   void RegisterHookFunc(State state, HookTask&& hook) {
     AIMRT_ASSERT(state < State::kMaxStateNum, "{} is not a state.", static_cast<uint32_t>(state));
-    std::lock_guard lock(mutex_);
+    AIMRT_ASSERT(state_ < State::kPreStart, "Hooks are registered before Start.");
     hooks_[static_cast<size_t>(state)].push_back(std::move(hook));
   }
 
@@ -212,13 +212,8 @@ class AimRTCore {
   }
 
   void Pass(State state) {
-    std::vector<HookTask> hooks;
-    {
-      std::lock_guard lock(mutex_);
-      hooks = hooks_[static_cast<size_t>(state)];
-    }
     state_ = state;
-    for (const auto& hook : hooks) hook();
+    for (const auto& hook : hooks_[static_cast<size_t>(state)]) hook();
   }
   // Between the two ends of a phase Pre and Post states alternate.
   void PassBefore(State first, State last, bool with_first = false) {
@@ -234,8 +229,7 @@ class AimRTCore {
   aimrt_rpc::runtime runtime_;
   std::atomic<State> state_ = State::kPreInit;
   std::atomic<bool> shutdown_asked_ = false;
-  std::mutex mutex_;
-  std::array<std::vector<HookTask>, static_cast<size_t>(State::kMaxStateNum)> hooks_;
+  std::array<std::vector<HookTask>, static_cast<size_t>(State::kMaxStateNum)> hooks_;  // do not change from Start on
   std::thread waiter_;
 };
 

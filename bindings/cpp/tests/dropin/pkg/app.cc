@@ -94,6 +94,11 @@ int main(int argc, char** argv) {
   const std::string config = argc > 1 ? argv[1] : "";
   RunOnce(config, true);
   RunOnce(config, false);
+  {
+    AimRTCore never_started;
+    never_started.Initialize({});
+    Check(!WhatOf([&] { never_started.RegisterHookFunc(AimRTCore::State::kMaxStateNum, [] {}); }).empty(), "a state that is none");
+  }
   const std::string missing = WhatOf([] {
     AimRTCore core;
     AimRTCore::Options options;

@@ -3,6 +3,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <new>
@@ -11,6 +12,7 @@
 
 #include "aimrt_module_cpp_interface/util/details/block_pool.h"
 #include "aimrt_rpc_compat.h"
+#include "util/log_util.h"
 
 namespace aimrt::util {
 
@@ -24,15 +26,34 @@ struct IsFunction : std::false_type {};
 template <typename Ops>
 struct IsFunction<Function<Ops>> : std::true_type {};
 
+// Tells of an exception that left a closure nobody waits for. In a catch block.
+inline void ReportException() noexcept {
+  try {
+    try {
+      throw;
+    } catch (const std::exception& e) {
+      AIMRT_HL_ERROR(common::util::SimpleLogger(), "An exception left a callback: {}", e.what());
+    } catch (...) {
+      AIMRT_HL_ERROR(common::util::SimpleLogger(), "An exception left a callback, of a type that is not derived from std::exception");
+    }
+  } catch (...) {  // no memory for the text
+  }
+}
+
 // How a closure of type F behind Ops is invoked; specialised where exceptions need an answer (services).
 template <typename Ops, typename F>
 struct Invocation {
   template <typename R, typename... Args>
   static R Run(F& f, Args... args) {
-    if constexpr (std::is_void_v<R>)
-      f(static_cast<Args>(args)...);
-    else
+    if constexpr (std::is_void_v<R>) {
+      try {
+        f(static_cast<Args>(args)...);
+      } catch (...) {
+        ReportException();
+      }
+    } else {
       return f(static_cast<Args>(args)...);
+    }
   }
 };
 
@@ -97,7 +118,7 @@ template <typename Ops, typename F, typename Invoker>
 struct Table;
 template <typename Ops, typename F, typename R, typename... Args>
 struct Table<Ops, F, R (*)(void*, Args...)> {
-  // An exception that leaves a closure ends the process: there is nobody on the other side who could take it.
+  // No exception reaches the other side. One that leaves a closure with a result ends the process.
   static R Invoke(void* object, Args... args) noexcept {
     return Invocation<Ops, F>::template Run<R, Args...>(Storage<F>::Get(object), args...);
   }
