@@ -96,6 +96,13 @@ TEST(Task, LoopOverTasks_DoesNotDeepenTheStack) {
   EXPECT_EQ(*co::SyncWait(loop(1'000'000)), 1'000'000);
 }
 
+co::Task<int> Depth(int n) {
+  if (n == 0) co_return 0;
+  co_return 1 + co_await Depth(n - 1);
+}
+
+TEST(Task, ChainOfTasks_MayBeDeep) { EXPECT_EQ(*co::SyncWait(Depth(5'000)), 5'000); }
+
 TEST(Task, AwaitsAnyAwaiter) {
   struct Own {
     bool await_ready() { return false; }
