@@ -2,7 +2,6 @@ package core
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -13,9 +12,9 @@ import (
 	"aimrtrpc/runtime/backend/grpc"
 	"aimrtrpc/runtime/backend/http"
 	"aimrtrpc/runtime/backend/local"
+	"aimrtrpc/runtime/backend/mqtt"
 	"aimrtrpc/runtime/config"
 	"aimrtrpc/runtime/dialect/aimrt"
-	"aimrtrpc/runtime/filter"
 )
 
 // builtinBackends are the backend types of the product, by the name the configuration uses.
@@ -25,13 +24,13 @@ var builtinBackends = map[string]backend.Constructor{
 	http.Name:   http.New,
 	grpc.Name:   grpc.New,
 	aiomas.Name: aiomas.New,
+	mqtt.Name:   mqtt.New,
 }
 
 // absentBackends are types of AimRT that are not here, with the reason.
 var absentBackends = map[string]string{
 	"zenoh": "needs the zenoh library, which has no Go implementation",
 	"ros2":  "needs ROS 2",
-	"mqtt":  "is not part of this version",
 }
 
 // backendTypes lists what can be configured.
@@ -125,43 +124,4 @@ func pluginServed(plugin string) bool {
 		}
 	}
 	return false
-}
-
-// addFilters registers the built in filters and those of the options.
-func (r *Runtime) addFilters() error {
-	for _, side := range []filter.Side{filter.Client, filter.Server} {
-		if err := r.filters.Add(side, "debug_log", filter.DebugLog(side, r.log, aimrt.ContextText)); err != nil {
-			return err
-		}
-	}
-	for _, f := range r.options.Filters {
-		if err := r.filters.Add(f.Side, f.Name, f.Filter); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *Runtime) resetFilters() {
-	r.filters = &filter.Table{}
-	r.passed = nil
-}
-
-// checkFilters finds names in the rules that no filter has, so that no registration fails for it later.
-func (r *Runtime) checkFilters(rules *config.RPC) error {
-	var errs []error
-	for side, list := range map[filter.Side][]config.RPCRule{filter.Client: rules.ClientRules, filter.Server: rules.ServerRules} {
-		known := r.filters.Names(side)
-		for _, rule := range list {
-			for i, name := range rule.EnableFilters {
-				if slices.Contains(known, name) {
-					continue
-				}
-				e := rule.Self.Field("enable_filters").Item(i).Unknown(side.String()+" filter", name, known)
-				e.Message = fmt.Sprintf("Can not find filter: %s (%s)", name, e.Message)
-				errs = append(errs, e)
-			}
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -87,7 +87,10 @@ type Config struct {
 	// Receive takes a message on the reading goroutine, before it is
 	// acknowledged. It must not wait. Required.
 	Receive func(m *Message)
-	Logger  *slog.Logger
+	// Lost, when set, is told that a connection which had carried messages has
+	// ended. It must not wait.
+	Lost   func(reason error)
+	Logger *slog.Logger
 }
 
 // Message is what arrived.

@@ -128,6 +128,13 @@ func (s *Session) Withdraw(p *Publication) bool {
 	return true
 }
 
+// Waiting tells whether a message is still in the queue.
+func (s *Session) Waiting(p *Publication) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return p.state == waiting
+}
+
 // leaveQueue needs mu.
 func (s *Session) leaveQueue(p *Publication) {
 	s.queued--

@@ -337,7 +337,8 @@ func (s *Session) goUp() (failed []failure, news func()) {
 // lost ends the session's part of a connection.
 func (s *Session) lost(reason error) {
 	s.mu.Lock()
-	if s.up != nil {
+	wasUp := s.up != nil
+	if wasUp {
 		s.since = time.Now()
 	}
 	s.up, s.talking, s.reason, s.asked = nil, nil, reason, nil
@@ -351,6 +352,9 @@ func (s *Session) lost(reason error) {
 	clear(s.inflight)
 	s.mu.Unlock()
 	report(failed)
+	if wasUp && s.cfg.Lost != nil {
+		s.cfg.Lost(reason)
+	}
 }
 
 // drained is called when the socket has taken what waited for it.
