@@ -44,6 +44,10 @@ func (r *Runtime) Initialize(ctx context.Context) error {
 		}
 		r.initOrder = append(r.initOrder, m)
 	}
+	if err := r.checkFilters(r.rules()); err != nil {
+		r.shutdown(ctx)
+		return fail(Config, err)
+	}
 	r.ready.Store(true)
 	return nil
 }
@@ -130,8 +134,10 @@ func (r *Runtime) prepare() error {
 	if err := r.makeBackends(c); err != nil {
 		return err
 	}
-	if err := r.checkFilters(&c.RPC); err != nil {
-		return fail(Config, err)
+	if !r.mayAddFilters() {
+		if err := r.checkFilters(&c.RPC); err != nil {
+			return fail(Config, err)
+		}
 	}
 	if err := r.loadPackages(c); err != nil {
 		return err

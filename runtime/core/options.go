@@ -6,8 +6,6 @@ import (
 
 	"aimrtrpc/runtime/backend"
 	"aimrtrpc/runtime/executor"
-	"aimrtrpc/runtime/filter"
-	"aimrtrpc/runtime/rpc"
 )
 
 // DefaultGrace is how long a shutdown waits for open calls before it cancels them.
@@ -51,13 +49,6 @@ type Options struct {
 	RemoteTraces bool
 	// Version of the product, for the report.
 	Version string
-}
-
-// NamedFilter is a filter that rules may name.
-type NamedFilter struct {
-	Side   filter.Side
-	Name   string
-	Filter rpc.Filter
 }
 
 // DefaultConfig is used when neither path nor text is given: every function is served and called inside the process.

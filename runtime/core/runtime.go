@@ -13,7 +13,6 @@ import (
 	"aimrtrpc/runtime/logging"
 	"aimrtrpc/runtime/parameter"
 	"aimrtrpc/runtime/registry"
-	"aimrtrpc/runtime/rpc"
 )
 
 // Runtime is one runtime; several may live in a process. Its methods may be called from any goroutine, except that Initialize, Start and
@@ -164,16 +163,3 @@ func (r *Runtime) Clients() []*Client { return r.clients.All() }
 
 // Services lists the served methods in the order of registration.
 func (r *Runtime) Services() []*Service { return r.services.All() }
-
-// filtersOf finds filters by name.
-func (r *Runtime) filtersOf(side filter.Side, names []string) ([]rpc.Filter, error) {
-	var out []rpc.Filter
-	for _, name := range names {
-		f, ok := r.filters.Find(side, name)
-		if !ok {
-			return nil, unknown(side.String()+" filter", name, r.filters.Names(side))
-		}
-		out = append(out, f)
-	}
-	return out, nil
-}
