@@ -84,9 +84,7 @@ func broker(t testing.TB, address string) *mqttx.Broker {
 	return b
 }
 
-// at is the plugin's options of a client of a broker.
-func at(b *mqttx.Broker, id string) string { return plugin(b.Addr(), id) }
-
+// plugin is the options of a client of a broker.
 func plugin(address, id string) string {
 	return "{broker_addr: 'tcp://" + address + "', client_id: " + id + ", reconnect_interval_ms: 50}"
 }
