@@ -50,8 +50,7 @@ uint32_t front_pkg_open(const char *path, uint8_t deep_bind, front_pkg *out, cha
   for (size_t i = 0; i < 4; i++) {
     found[i].address = dlsym(library, names[i]);
     if (found[i].address != NULL) continue;
-    put_text(text, text_size, names[i]);
-    (void)dlclose(library); /* no function of it has been called; its constructors and destructors have */
+    put_text(text, text_size, names[i]); /* it stays open all the same: its constructors may have started something */
     return FRONT_PKG_NO_SYMBOL;
   }
   *out = (front_pkg){found[0].num, found[1].names, found[2].create, found[3].destroy};

@@ -9,7 +9,7 @@ import "C"
 
 import (
 	"slices"
-	"unsafe"
+	"sync"
 
 	"aimrtrpc/runtime/core"
 )
@@ -22,7 +22,13 @@ const (
 // packages opens the Pkg files of one runtime.
 type packages struct{ runtime *runtimeObject }
 
-// pkgFile is an open Pkg file. Its C part stays for ever, as the file does.
+// pkgFiles holds every file that was ever opened, by its canonical path: they stay open.
+var pkgFiles struct {
+	mu     sync.Mutex // guards byPath
+	byPath map[string]*pkgFile
+}
+
+// pkgFile is an open Pkg file.
 type pkgFile struct {
 	front *C.front_pkg
 	path  string
@@ -40,21 +46,34 @@ func (p packages) Open(path string, deepBind bool) (core.PackageFile, error) {
 	defer keep.free()
 	problem := (*C.char)(keep.zeroed(pkgTextBytes))
 	canonical := (*C.char)(keep.zeroed(pkgPathBytes))
-	f := &pkgFile{front: (*C.front_pkg)(C.calloc(1, C.sizeof_front_pkg))}
+	functions := (*C.front_pkg)(keep.zeroed(C.sizeof_front_pkg))
 	var deep C.uint8_t
 	if deepBind {
 		deep = 1
 	}
-	switch C.front_pkg_open(keep.text(path), deep, f.front, problem, pkgTextBytes, canonical, pkgPathBytes) {
+	switch C.front_pkg_open(keep.text(path), deep, functions, problem, pkgTextBytes, canonical, pkgPathBytes) {
 	case C.FRONT_PKG_OPEN:
-		f.path = C.GoString(canonical)
-		return f, nil
+		return rememberFile(C.GoString(canonical), functions), nil
 	case C.FRONT_PKG_NO_SYMBOL:
-		C.free(unsafe.Pointer(f.front))
 		return nil, &core.PackageSymbolError{Symbol: C.GoString(problem)}
 	}
-	C.free(unsafe.Pointer(f.front))
 	return nil, &core.PackageLoadError{Text: C.GoString(problem)}
+}
+
+// rememberFile gives the object of a file, the same each time it is opened.
+func rememberFile(path string, functions *C.front_pkg) *pkgFile {
+	pkgFiles.mu.Lock()
+	defer pkgFiles.mu.Unlock()
+	if f, ok := pkgFiles.byPath[path]; ok {
+		return f
+	}
+	if pkgFiles.byPath == nil {
+		pkgFiles.byPath = map[string]*pkgFile{}
+	}
+	f := &pkgFile{front: (*C.front_pkg)(C.malloc(C.sizeof_front_pkg)), path: path}
+	*f.front = *functions
+	pkgFiles.byPath[path] = f
+	return f
 }
 
 // Path is the canonical path.
