@@ -121,6 +121,50 @@ TEST(Task, GivesReferences) {
   EXPECT_EQ(value, 9);
 }
 
+// Resumes on another thread and waits there until everything that follows has run: the awaiter is still beginning meanwhile.
+struct OnOtherThread {
+  std::thread::id* id;
+  bool await_ready() { return false; }
+  void await_suspend(std::coroutine_handle<> handle) {
+    std::thread other([handle] { handle.resume(); });
+    *id = other.get_id();
+    other.join();
+  }
+  void await_resume() {}
+};
+
+TEST(Task, AwaiterGoesOn_WhereTheTaskEnded) {
+  for (int depth = 1; depth <= 3; ++depth) {
+    const auto inner = [](std::thread::id* id) -> co::Task<void> { co_await OnOtherThread{id}; };
+    const auto outer = [&inner](auto self, std::thread::id* id, int left) -> co::Task<std::thread::id> {
+      if (left > 1) co_return co_await self(self, id, left - 1);
+      co_await inner(id);
+      co_return std::this_thread::get_id();
+    };
+    std::thread::id other;
+    EXPECT_EQ(*co::SyncWait(outer(outer, &other, depth)), other) << depth;
+    EXPECT_NE(other, std::this_thread::get_id());
+  }
+}
+
+TEST(Task, AwaiterGoesOn_WhenItIsResumedInsideItsOwnSuspension) {
+  struct AtOnce {
+    bool await_ready() { return false; }
+    void await_suspend(std::coroutine_handle<> handle) { handle.resume(); }
+    void await_resume() {}
+  };
+  const auto inner = []() -> co::Task<int> {
+    co_await AtOnce();
+    co_return 1;
+  };
+  const auto loop = [&inner]() -> co::Task<int> {
+    int sum = 0;
+    for (int i = 0; i < 100'000; ++i) sum += co_await inner();
+    co_return sum;
+  };
+  EXPECT_EQ(*co::SyncWait(loop()), 100'000);
+}
+
 class Scheduling : public ::testing::Test {
  protected:
   fake::core core;

@@ -333,6 +333,23 @@ TEST_F(Stubs, CoCalls_ThatEndAtOnce_DoNotDeepenTheStack) {
   EXPECT_EQ(*co::SyncWait(loop(handle)), 50'000);
 }
 
+TEST_F(Stubs, CoCall_GoesOnOnTheThreadOfTheCallback) {
+  // A host that ends the call on another thread before invoke returns.
+  aimrt_rpc_handle_base_t base = *handle.NativeHandle();
+  base.invoke = [](void*, aimrt_string_view_t, const aimrt_rpc_context_base_t*, const void*, void*, aimrt_function_base_t* f) {
+    fake::callback done(f);
+    std::thread([&done] { done(0u); }).join();
+  };
+  const auto call = [](rpc::RpcHandleRef h) -> co::Task<std::thread::id> {
+    ArmCoProxy proxy(h);
+    const MoveReq req;
+    MoveRsp rsp;
+    static_cast<void>(co_await proxy.Move(req, rsp));
+    co_return std::this_thread::get_id();
+  };
+  EXPECT_NE(*co::SyncWait(call(rpc::RpcHandleRef(&base))), std::this_thread::get_id());
+}
+
 // --- context API -----------------------------------------------------------------------------------------------------------
 
 class ContextApi : public Stubs {

@@ -1,11 +1,13 @@
-// A module that calls each of the four services by every kind of proxy, from its Start and from an executor, and prints how each call
-// ended: "call <module> <service> <proxy> <joint> <code> <text>".
+// A module that calls each of the services by every kind of proxy, from its Start and from an executor, and prints how each call
+// ended: "call <module> <service> <proxy> <joint> <code> <text>", and whether the callback came on the caller's thread: "thread ...".
 #pragma once
 
 #include <cstdio>
 #include <future>
 #include <memory>
 #include <string>
+#include <thread>
+#include <utility>
 
 #include "aimrt_module_cpp_interface/aimrt_module_cpp_interface.h"
 #include "robot.aimrt_rpc.pb.h"
@@ -15,7 +17,7 @@ namespace probe {
 using robot::arm::MoveReq;
 using robot::arm::MoveRsp;
 
-constexpr std::string_view kServices[] = {"arm.sync", "arm.async", "arm.co", "arm.context"};
+constexpr std::string_view kServices[] = {"arm.sync", "arm.async", "arm.co", "arm.context", "arm.nested"};
 
 class ArmClient : public aimrt::ModuleBase {
  public:
@@ -69,11 +71,14 @@ class ArmClient : public aimrt::ModuleBase {
     robot::arm::ArmSyncProxy sync(handle, service);
     Print(service, "sync", joint, sync.Move(NewContext(sync, "pb"), req, sync_rsp), sync_rsp);
     robot::arm::ArmAsyncProxy async(handle, service);
-    std::promise<aimrt::rpc::Status> done;
+    std::promise<std::pair<aimrt::rpc::Status, std::thread::id>> done;
     const auto context = NewContext(async, "json");
-    async.Move(context, req, async_rsp, [&done](aimrt::rpc::Status status) { done.set_value(status); });
-    const auto status = done.get_future().get();
+    async.Move(context, req, async_rsp, [&done](aimrt::rpc::Status status) { done.set_value({status, std::this_thread::get_id()}); });
+    const auto [status, thread] = done.get_future().get();
     Print(service, "async", joint, status, async_rsp);
+    if (joint == "elbow") {
+      std::printf("thread %s %s %s\n", name_.c_str(), std::string(service).c_str(), thread == std::this_thread::get_id() ? "own" : "other");
+    }
     robot::arm::ArmFutureProxy future(handle, service);
     const auto kept = NewContext(future, "pb");
     const auto future_status = future.Move(kept, req, future_rsp).get();

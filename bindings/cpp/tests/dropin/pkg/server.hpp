@@ -1,4 +1,5 @@
-// A module that serves the arm four times: by a sync, an async and a coroutine service, and by the context API.
+// A module that serves the arm five times: by a sync, an async and a coroutine service, by the context API, and by a service that calls
+// another one.
 #pragma once
 
 #include <memory>
@@ -54,6 +55,20 @@ class CoArm : public robot::arm::ArmCoService {
   aimrt::co::AimRTScheduler scheduler_;
 };
 
+// Hands its calls on to another service.
+class NestedArm : public robot::arm::ArmCoService {
+ public:
+  explicit NestedArm(aimrt::rpc::RpcHandleRef handle) : proxy_(handle, "arm.co") {}
+
+ private:
+  aimrt::co::Task<aimrt::rpc::Status> Move(aimrt::rpc::ContextRef context, const MoveReq& req, MoveRsp& rsp) override {
+    const auto inner = proxy_.NewContextSharedPtr(context);
+    inner->SetMetaValue("who", context.GetMetaValue("who"));
+    co_return co_await proxy_.Move(inner, req, rsp);
+  }
+  robot::arm::ArmCoProxy proxy_;
+};
+
 class ArmServer : public aimrt::ModuleBase {
  public:
   aimrt::ModuleInfo Info() const override { return {.name = "ArmServer", .major_version = 1}; }
@@ -65,8 +80,10 @@ class ArmServer : public aimrt::ModuleBase {
     async_ = std::make_unique<AsyncArm>(work);
     co_ = std::make_unique<CoArm>(work);
     const auto handle = core.GetRpcHandle();
+    nested_ = std::make_unique<NestedArm>(handle);
     const bool good = handle.RegisterService("arm.sync", &sync_) && handle.RegisterService("arm.async", async_.get()) &&
-                      handle.RegisterService("arm.co", co_.get());
+                      handle.RegisterService("arm.co", co_.get()) && handle.RegisterService("arm.nested", nested_.get()) &&
+                      robot::arm::RegisterArmClientFunc(handle, "arm.co");
     AIMRT_CHECK_ERROR_THROW(good, "A service was refused.");
     ctx_ = aimrt::context::Context::Letme(core);
     const auto server = ctx_->CreateServer<robot::arm::ArmCoServer>("arm.context");
@@ -83,6 +100,7 @@ class ArmServer : public aimrt::ModuleBase {
   SyncArm sync_;
   std::unique_ptr<AsyncArm> async_;
   std::unique_ptr<CoArm> co_;
+  std::unique_ptr<NestedArm> nested_;
   std::shared_ptr<aimrt::context::Context> ctx_;
 };
 

@@ -1,7 +1,6 @@
 // The return type of coroutines.
 #pragma once
 
-#include <atomic>
 #include <coroutine>
 #include <exception>
 #include <type_traits>
@@ -17,19 +16,14 @@ class Task;
 
 namespace details {
 
-// Who comes second of two goes on: the awaiter that has suspended, or the task that has ended. A task that ends inside the start of its
-// awaiter resumes nothing, so a loop over such tasks does not deepen the stack.
 class TaskPromiseBase : public PooledFrame {
-  enum State : unsigned char { kStarting, kAwaited, kEnded };
-
   struct FinalAwaiter {
     bool await_ready() noexcept { return false; }
     template <typename Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) noexcept {
-      TaskPromiseBase& promise = self.promise();
-      const std::coroutine_handle<> continuation = promise.continuation_;
-      if (promise.state_.exchange(kEnded, std::memory_order_acq_rel) == kAwaited) return continuation;
-      return std::noop_coroutine();
+      const TaskPromiseBase& promise = self.promise();
+      if (Beginning::End(promise.beginning_)) return std::noop_coroutine();
+      return promise.continuation_;
     }
     void await_resume() noexcept {}
   };
@@ -38,16 +32,18 @@ class TaskPromiseBase : public PooledFrame {
   std::suspend_always initial_suspend() noexcept { return {}; }
   FinalAwaiter final_suspend() noexcept { return {}; }
 
-  // True when the awaiter stays suspended.
+  // True when the awaiter stays suspended; then this and the awaiter may be gone.
   bool Start(std::coroutine_handle<> self, std::coroutine_handle<> continuation) {
+    const Beginning beginning;
     continuation_ = continuation;
+    beginning_ = beginning.GetName();
     self.resume();
-    return state_.exchange(kAwaited, std::memory_order_acq_rel) != kEnded;
+    return !beginning.HasEnded();
   }
 
  private:
   std::coroutine_handle<> continuation_;
-  std::atomic<State> state_ = kStarting;
+  Beginning::Name beginning_;
 };
 
 template <typename T>
@@ -93,8 +89,7 @@ class TaskPromise<void> : public TaskPromiseBase {
 
 }  // namespace details
 
-// Runs when it is awaited, once; gives its value or throws its exception to who awaits it. It goes on, and so does the awaiter, on the
-// thread that resumed it. A task that was never awaited runs nothing.
+// Runs when it is awaited, once; gives its value or throws its exception to who awaits it, on the thread where it ended. A task that was never awaited runs nothing.
 template <typename T>
 class [[nodiscard]] Task {
  public:

@@ -232,7 +232,7 @@ class SyncCall {
   std::condition_variable changed_;
 };
 
-// co_await of a call. A call that has ended when invoke returns does not suspend; else the callback resumes.
+// co_await of a call. A call that ends on this thread before invoke returns does not suspend; else the callback resumes, on its thread.
 class CallAwaiter {
  public:
   CallAwaiter(RpcHandleRef rpc_handle, std::string_view full_func_name, ContextRef context, const void* req, void* rsp)
@@ -240,17 +240,19 @@ class CallAwaiter {
 
   bool await_ready() const noexcept { return false; }
   bool await_suspend(std::coroutine_handle<> handle) {
+    const co::details::Beginning beginning;
     handle_ = handle;
-    rpc_handle_.Invoke(full_func_name_, context_, req_, rsp_, [this](uint32_t code) {
+    beginning_ = beginning.GetName();
+    const RpcHandleRef rpc_handle = rpc_handle_;  // this may be gone before invoke returns
+    rpc_handle.Invoke(full_func_name_, context_, req_, rsp_, [this](uint32_t code) {
       code_ = code;
-      if (turn_.exchange(kEnded, std::memory_order_acq_rel) == kSuspended) handle_.resume();
+      if (!co::details::Beginning::End(beginning_)) handle_.resume();
     });
-    return turn_.exchange(kSuspended, std::memory_order_acq_rel) != kEnded;
+    return !beginning.HasEnded();
   }
   Status await_resume() const noexcept { return Status(code_); }
 
  private:
-  enum Turn : unsigned char { kInvoking, kSuspended, kEnded };
   RpcHandleRef rpc_handle_;
   std::string_view full_func_name_;
   ContextRef context_;
@@ -258,7 +260,7 @@ class CallAwaiter {
   void* rsp_;
   std::coroutine_handle<> handle_;
   uint32_t code_ = 0;
-  std::atomic<Turn> turn_ = kInvoking;
+  co::details::Beginning::Name beginning_;
 };
 
 }  // namespace details
