@@ -29,6 +29,8 @@ declare -A need=(
   [/usr/bin/pkg-config]=pkg-config
   [/usr/bin/curl]=curl
   [/usr/bin/readelf]=binutils
+  [/usr/sbin/mosquitto]=mosquitto
+  [/usr/bin/mosquitto_rr]=mosquitto-clients
 )
 missing=()
 for file in "${!need[@]}"; do [ -e "$file" ] || missing+=("${need[$file]}"); done
