@@ -178,6 +178,7 @@ TARGETS["test"] = [
     *WHEEL,
     Step("go", f"{GO} -race ./...", 1200),
     Step("fuzz", "FUZZTIME=20s python3 tools/fuzz.py runtime/wire/aiomas runtime/value runtime/transport/framed", 600),
+    Step("fuzz-mqtt", "FUZZTIME=6s python3 tools/fuzz.py runtime/wire/aimrtmqtt runtime/transport/mqttx", 120),
     Step("interop", f"cd tests/interop && {GO} ./...", 900),
     Step("interop-aiomas", AIOMAS, 900, needs=("wheel",)),
     Step("c-half", "make --no-print-directory -C capi/ctest run-executor run-front", 1200),
