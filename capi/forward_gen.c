@@ -249,6 +249,45 @@ aimrt_rpc_result_t aimrt_rpc_handle_find_client(
   return aimrtgo_handle_find_client(handle, name, method_out, error);
 }
 
+aimrt_rpc_result_t aimrt_rpc_handle_register_filter(
+    aimrt_rpc_handle_t handle,
+    const aimrt_rpc_filter_options_t *options,
+    aimrt_rpc_error_t *error) {
+  if (error != NULL) memset(error, 0, sizeof *error);
+  if (front_guards_forked()) return front_fail_forked(error);
+  aimrt_rpc_filter_options_t options_known = AIMRT_RPC_FILTER_OPTIONS_INIT;
+  aimrt_rpc_result_t options_read = AIMRT_RPC_RESULT_OK;
+  options_read = front_struct_read(&options_known, sizeof options_known, options, "aimrt_rpc_filter_options_t", error);
+  if (options_read != AIMRT_RPC_RESULT_OK) return options_read;
+  if (options_known.name.data == NULL && options_known.name.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "aimrt_rpc_filter_options_t.name has a size and no data");
+  return aimrtgo_handle_register_filter(handle, &options_known, error);
+}
+
+aimrt_rpc_result_t aimrt_rpc_filter_set(
+    aimrt_rpc_filter_t filter,
+    aimrt_rpc_str_t key,
+    aimrt_rpc_str_t value,
+    aimrt_rpc_error_t *error) {
+  if (error != NULL) memset(error, 0, sizeof *error);
+  if (front_guards_forked()) return front_fail_forked(error);
+  if (key.data == NULL && key.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "key has a size and no data");
+  if (key.size == 0) key.data = NULL;
+  if (value.data == NULL && value.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "value has a size and no data");
+  if (value.size == 0) value.data = NULL;
+  return aimrtgo_filter_set(filter, key, value, error);
+}
+
+aimrt_rpc_result_t aimrt_rpc_filter_remove(
+    aimrt_rpc_filter_t filter,
+    aimrt_rpc_str_t key,
+    aimrt_rpc_error_t *error) {
+  if (error != NULL) memset(error, 0, sizeof *error);
+  if (front_guards_forked()) return front_fail_forked(error);
+  if (key.data == NULL && key.size > 0) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "key has a size and no data");
+  if (key.size == 0) key.data = NULL;
+  return aimrtgo_filter_remove(filter, key, error);
+}
+
 aimrt_rpc_result_t aimrt_rpc_router_create(
     aimrt_rpc_handle_t handle,
     aimrt_rpc_router_t *router_out,

@@ -536,6 +536,8 @@ typedef struct front_result {
   aimrt_rpc_str_t trace;
   const aimrt_rpc_pair_t *details;
 } front_result;
+/* Reads a status that a user gives (serve.c). */
+FRONT_HIDDEN aimrt_rpc_result_t front_status_read(front_result *result, const aimrt_rpc_status_t *status, aimrt_rpc_error_t *error);
 FRONT_HIDDEN bool front_call_claim(front_call *call);
 FRONT_HIDDEN void front_call_set_result(front_call *call, const front_result *result);
 FRONT_HIDDEN void front_call_deliver(front_thread *thread, front_call *call);

@@ -36,6 +36,7 @@ type runtimeObject struct {
 	modules   []*moduleObject
 	methods   []uint64 // in clientMethods
 	services  []uint64 // in services
+	filters   []*foreignFilter
 	executors []*threads
 	pool      *threads
 	flags     uint32
@@ -328,6 +329,9 @@ func (r *runtimeObject) free() {
 	}
 	for _, t := range slices.Backward(r.executors) {
 		C.front_executor_withdraw(C.aimrt_rpc_executor_t(t.handle)) // the memory goes with the last user
+	}
+	for _, f := range r.filters {
+		f.leave()
 	}
 	openCalls := C.front_runtime_open_calls(r.front) != 0
 	C.front_runtime_free(r.front)

@@ -360,7 +360,7 @@ aimrt_rpc_result_t front_finish_raw(aimrt_rpc_call_t call, aimrt_rpc_code_t code
 
 #define MAX_DETAILS 64u
 
-static aimrt_rpc_result_t read_status(front_result *result, const aimrt_rpc_status_t *status, aimrt_rpc_error_t *error) {
+aimrt_rpc_result_t front_status_read(front_result *result, const aimrt_rpc_status_t *status, aimrt_rpc_error_t *error) {
   aimrt_rpc_status_t known = AIMRT_RPC_CALL_STATUS_INIT;
   aimrt_rpc_result_t read = front_struct_read(&known, sizeof known, status, "aimrt_rpc_status_t", error);
   if (read != AIMRT_RPC_RESULT_OK) return read;
@@ -388,7 +388,7 @@ aimrt_rpc_result_t aimrt_rpc_call_finish(aimrt_rpc_call_t call, const aimrt_rpc_
   aimrt_rpc_bytes_t bytes = {NULL, 0};
   aimrt_rpc_str_t serialization = {NULL, 0};
   if (status != NULL) {
-    aimrt_rpc_result_t read = read_status(&result, status, error);
+    aimrt_rpc_result_t read = front_status_read(&result, status, error);
     if (read != AIMRT_RPC_RESULT_OK) return read;
   }
   if (response != NULL) {

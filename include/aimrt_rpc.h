@@ -57,9 +57,10 @@ typedef uint64_t aimrt_rpc_error_t;    /* why a function of this header failed *
 typedef uint64_t aimrt_rpc_connection_t; /* one link to a peer */
 typedef uint64_t aimrt_rpc_router_t;   /* what one end of a connection serves, by path */
 typedef uint64_t aimrt_rpc_listener_t; /* accepts connections */
+typedef uint64_t aimrt_rpc_filter_t;   /* a call on its way through one filter */
 
-/* Kinds of handles, for aimrt_rpc_live_count and for reading the top byte of a handle. Numbers from 13 up are assigned to the
- * nouns stream, connection, filter and task, which a later minor version adds. */
+/* Kinds of handles, for aimrt_rpc_live_count and for reading the top byte of a handle. STREAM and TASK are assigned to
+ * nouns which a later minor version adds. */
 #define AIMRT_RPC_KIND_ANY 0u
 #define AIMRT_RPC_KIND_RUNTIME 1u
 #define AIMRT_RPC_KIND_MODULE 2u
@@ -832,6 +833,99 @@ AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_handle_find_client(aimrt_rpc_handle_t
  * Thread safety: one thread at a time per context. Blocks: no. Since: 0.1.0 */
 AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_handle_merge_context(aimrt_rpc_handle_t handle, aimrt_rpc_context_t server_context,
                                                                 aimrt_rpc_context_t client_context, aimrt_rpc_error_t *error);
+
+/* ---- Filters ------------------------------------------------------------------------------------------------------------ */
+
+/* A filter sees every call of the functions whose rule names it in enable_filters, on its way to the backend or the handler, and how it
+ * ends. Filters of one rule run in the configured order, also between stock ones: the last listed sees a call first and its end last. */
+
+#define AIMRT_RPC_FILTER_SIDE_CLIENT 0u
+#define AIMRT_RPC_FILTER_SIDE_SERVER 1u
+
+/* A call as a filter sees it before it goes on. Everything is borrowed until the filter function returns. */
+typedef struct aimrt_rpc_filter_call_t {
+  uint32_t struct_size;
+  uint32_t side;                 /* AIMRT_RPC_FILTER_SIDE_* */
+  aimrt_rpc_str_t function_name; /* "pb:/package.Service/Method" */
+  aimrt_rpc_str_t from_module;   /* the calling module; empty when it is in another process */
+  aimrt_rpc_str_t peer;          /* who calls, as far as known; empty on the client side */
+  aimrt_rpc_str_t serialization; /* of the request */
+  aimrt_rpc_bytes_t request;     /* empty for native messages of one package, which are not encoded */
+  uint64_t request_id;           /* 0 when the peer's is not a number */
+  uint64_t timeout_ns;           /* 0 = default, UINT64_MAX = none */
+  const aimrt_rpc_pair_t *metadata;
+  size_t metadata_count;
+} aimrt_rpc_filter_call_t;
+
+/* The end of a call as a filter sees it. Everything is borrowed until the callback returns. */
+typedef struct aimrt_rpc_filter_end_t {
+  uint32_t struct_size;
+  aimrt_rpc_code_t code;
+  aimrt_rpc_str_t message;       /* never empty */
+  aimrt_rpc_str_t serialization; /* of the response */
+  aimrt_rpc_bytes_t response;    /* empty for native messages, and for a call that failed */
+} aimrt_rpc_filter_end_t;
+
+/* Decides about one call: it must pass it on with aimrt_rpc_filter_next or end it with aimrt_rpc_filter_reject before it returns; a call
+ * that it does neither with ends with CLI_UNKNOWN or SVR_HANDLE_FAILED. The handle is good inside this function only. Comes on the thread
+ * that started or brought the call, several at once; must not block. */
+typedef void (*aimrt_rpc_filter_fn)(void *user_data, aimrt_rpc_filter_t filter, const aimrt_rpc_filter_call_t *call);
+
+/* Tells once how a call ended, on the thread that ends it, also inside aimrt_rpc_filter_next. Must not block. */
+typedef void (*aimrt_rpc_filter_end_fn)(void *user_data, const aimrt_rpc_filter_end_t *end);
+
+typedef struct aimrt_rpc_filter_options_t {
+  uint32_t struct_size;
+  uint32_t side;                   /* AIMRT_RPC_FILTER_SIDE_*; the sides have names of their own */
+  aimrt_rpc_str_t name;            /* as enable_filters names it; 1 to 512 bytes; copied */
+  aimrt_rpc_filter_fn around;      /* not NULL */
+  void *user_data;
+  aimrt_rpc_free_fn user_data_free; /* called when the runtime is released and no call is inside the filter */
+} aimrt_rpc_filter_options_t;
+
+#define AIMRT_RPC_FILTER_OPTIONS_INIT {(uint32_t)sizeof(aimrt_rpc_filter_options_t), 0u, {NULL, 0}, NULL, NULL, NULL}
+
+/* Registers a filter that rules may name. Before initialize, or inside the initialize of a module: in any case before a function is
+ * registered whose rule names it. A rule that names a filter nobody registered refuses initialize. On failure user_data stays with the
+ * caller.
+ * Params: handle [in, borrowed]; options [in, borrowed]; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE; INVALID_ARGUMENT; INVALID_STATE after start; ALREADY_EXISTS when the side has a filter of this name, also a
+ *   stock one; LIMIT past 1024 filters; FORKED.
+ * Thread safety: any thread. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_handle_register_filter(aimrt_rpc_handle_t handle, const aimrt_rpc_filter_options_t *options,
+                                                                  aimrt_rpc_error_t *error);
+
+/* Passes a call on to the next filter, the backend or the handler. A call inside the process may be over when this returns. On failure
+ * user_data stays with the caller.
+ * Params: filter [in, borrowed]; ended [in] nullable, comes once when the call has ended; user_data [in] of ended; user_data_free [in]
+ *   nullable, called after ended; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE, also after aimrt_rpc_filter_fn has returned; INVALID_STATE when the call was passed on or rejected; PANIC;
+ *   FORKED.
+ * Thread safety: only inside aimrt_rpc_filter_fn. Blocks: as long as handlers inside the process run. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_filter_next(aimrt_rpc_filter_t filter, aimrt_rpc_filter_end_fn ended, void *user_data,
+                                                       aimrt_rpc_free_fn user_data_free, aimrt_rpc_error_t *error);
+
+/* Ends a call instead of passing it on.
+ * Params: filter [in, borrowed]; status [in, borrowed] with a code that is not OK; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE, also after aimrt_rpc_filter_fn has returned; INVALID_ARGUMENT; INVALID_STATE when the call was passed on or
+ *   rejected; FORKED.
+ * Thread safety: only inside aimrt_rpc_filter_fn. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_filter_reject(aimrt_rpc_filter_t filter, const aimrt_rpc_status_t *status,
+                                                         aimrt_rpc_error_t *error);
+
+/* Sets a metadata key of a call for what comes after this filter, replacing every value it had. Both texts are copied.
+ * Params: filter [in, borrowed]; key [in, borrowed] 1 to 65535 bytes; value [in, borrowed]; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE, also after aimrt_rpc_filter_fn has returned; INVALID_ARGUMENT for an empty or longer key; INVALID_STATE when
+ *   the call was passed on or rejected; LIMIT past 4096 entries or 16 MiB; FORKED.
+ * Thread safety: only inside aimrt_rpc_filter_fn. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_filter_set(aimrt_rpc_filter_t filter, aimrt_rpc_str_t key, aimrt_rpc_str_t value,
+                                                      aimrt_rpc_error_t *error);
+
+/* Removes a metadata key of a call with all its values; an absent key is OK.
+ * Params: filter [in, borrowed]; key [in, borrowed]; error [out, owned] nullable.
+ * Returns: OK; INVALID_HANDLE, also after aimrt_rpc_filter_fn has returned; INVALID_STATE when the call was passed on or rejected; FORKED.
+ * Thread safety: only inside aimrt_rpc_filter_fn. Blocks: no. Since: 0.1.0 */
+AIMRT_RPC_API aimrt_rpc_result_t aimrt_rpc_filter_remove(aimrt_rpc_filter_t filter, aimrt_rpc_str_t key, aimrt_rpc_error_t *error);
 
 /* ---- Calls, client side ------------------------------------------------------------------------------------------------- */
 

@@ -23,9 +23,12 @@ const filterDebugLog = "debug_log"
 // builtinFilters lists the filters that exist whatever the configuration says, on both sides.
 var builtinFilters = []string{filterDebugLog}
 
+// FilterSide of a call.
+type FilterSide = filter.Side
+
 // NamedFilter is a filter that rules may name in enable_filters.
 type NamedFilter struct {
-	Side   filter.Side
+	Side   FilterSide
 	Name   string
 	Filter rpc.Filter
 }

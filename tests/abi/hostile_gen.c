@@ -631,6 +631,54 @@ static int64_t try_aimrt_rpc_handle_merge_context(uint64_t handle, int null_poin
   return value;
 }
 
+static int64_t try_aimrt_rpc_handle_register_filter(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_filter_options_t options = AIMRT_RPC_FILTER_OPTIONS_INIT;
+  options.name = hostile_str();
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_handle_register_filter(handle, null_pointers ? NULL : &options, null_pointers ? NULL : &error);
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_filter_next(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_filter_next(handle, NULL, NULL, NULL, null_pointers ? NULL : &error);
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_filter_reject(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_status_t status = AIMRT_RPC_CALL_STATUS_INIT;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_filter_reject(handle, null_pointers ? NULL : &status, null_pointers ? NULL : &error);
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_filter_set(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_filter_set(handle, hostile_str(), hostile_str(), null_pointers ? NULL : &error);
+  hostile_error(value, error);
+  return value;
+}
+
+static int64_t try_aimrt_rpc_filter_remove(uint64_t handle, int null_pointers) {
+  (void)handle;
+  (void)null_pointers;
+  aimrt_rpc_error_t error = 0;
+  int64_t value = (int64_t)aimrt_rpc_filter_remove(handle, hostile_str(), null_pointers ? NULL : &error);
+  hostile_error(value, error);
+  return value;
+}
+
 static int64_t try_aimrt_rpc_call_start(uint64_t handle, int null_pointers) {
   (void)handle;
   (void)null_pointers;
@@ -1220,6 +1268,11 @@ const hostile_row hostile_rows[] = {
   {"aimrt_rpc_handle_register_client", AIMRT_RPC_KIND_RPC_HANDLE, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_handle_register_client},
   {"aimrt_rpc_handle_find_client", AIMRT_RPC_KIND_RPC_HANDLE, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_handle_find_client},
   {"aimrt_rpc_handle_merge_context", AIMRT_RPC_KIND_RPC_HANDLE, 1, 0, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_handle_merge_context},
+  {"aimrt_rpc_handle_register_filter", AIMRT_RPC_KIND_RPC_HANDLE, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_handle_register_filter},
+  {"aimrt_rpc_filter_next", AIMRT_RPC_KIND_FILTER, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_filter_next},
+  {"aimrt_rpc_filter_reject", AIMRT_RPC_KIND_FILTER, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_filter_reject},
+  {"aimrt_rpc_filter_set", AIMRT_RPC_KIND_FILTER, 1, 0, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_filter_set},
+  {"aimrt_rpc_filter_remove", AIMRT_RPC_KIND_FILTER, 1, 0, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_filter_remove},
   {"aimrt_rpc_call_start", AIMRT_RPC_KIND_METHOD, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_call_start},
   {"aimrt_rpc_call_invoke", AIMRT_RPC_KIND_METHOD, 1, 1, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_call_invoke},
   {"aimrt_rpc_call_wait", AIMRT_RPC_KIND_CALL, 1, 0, AIMRT_RPC_RESULT_INVALID_HANDLE, try_aimrt_rpc_call_wait},

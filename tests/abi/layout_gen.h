@@ -265,6 +265,56 @@ AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_client_options_t *)0)->serialization_count) 
 AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_client_options_t, descriptor) == 64, "offset of aimrt_rpc_client_options_t.descriptor");
 AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_client_options_t *)0)->descriptor) == 16, "size of aimrt_rpc_client_options_t.descriptor");
 
+AIMRT_RPC_ASSERT(sizeof(aimrt_rpc_filter_call_t) == 120, "size of aimrt_rpc_filter_call_t");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_call_t, struct_size) == 0, "offset of aimrt_rpc_filter_call_t.struct_size");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_call_t *)0)->struct_size) == 4, "size of aimrt_rpc_filter_call_t.struct_size");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_call_t, side) == 4, "offset of aimrt_rpc_filter_call_t.side");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_call_t *)0)->side) == 4, "size of aimrt_rpc_filter_call_t.side");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_call_t, function_name) == 8, "offset of aimrt_rpc_filter_call_t.function_name");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_call_t *)0)->function_name) == 16, "size of aimrt_rpc_filter_call_t.function_name");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_call_t, from_module) == 24, "offset of aimrt_rpc_filter_call_t.from_module");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_call_t *)0)->from_module) == 16, "size of aimrt_rpc_filter_call_t.from_module");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_call_t, peer) == 40, "offset of aimrt_rpc_filter_call_t.peer");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_call_t *)0)->peer) == 16, "size of aimrt_rpc_filter_call_t.peer");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_call_t, serialization) == 56, "offset of aimrt_rpc_filter_call_t.serialization");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_call_t *)0)->serialization) == 16, "size of aimrt_rpc_filter_call_t.serialization");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_call_t, request) == 72, "offset of aimrt_rpc_filter_call_t.request");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_call_t *)0)->request) == 16, "size of aimrt_rpc_filter_call_t.request");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_call_t, request_id) == 88, "offset of aimrt_rpc_filter_call_t.request_id");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_call_t *)0)->request_id) == 8, "size of aimrt_rpc_filter_call_t.request_id");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_call_t, timeout_ns) == 96, "offset of aimrt_rpc_filter_call_t.timeout_ns");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_call_t *)0)->timeout_ns) == 8, "size of aimrt_rpc_filter_call_t.timeout_ns");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_call_t, metadata) == 104, "offset of aimrt_rpc_filter_call_t.metadata");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_call_t *)0)->metadata) == 8, "size of aimrt_rpc_filter_call_t.metadata");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_call_t, metadata_count) == 112, "offset of aimrt_rpc_filter_call_t.metadata_count");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_call_t *)0)->metadata_count) == 8, "size of aimrt_rpc_filter_call_t.metadata_count");
+
+AIMRT_RPC_ASSERT(sizeof(aimrt_rpc_filter_end_t) == 56, "size of aimrt_rpc_filter_end_t");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_end_t, struct_size) == 0, "offset of aimrt_rpc_filter_end_t.struct_size");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_end_t *)0)->struct_size) == 4, "size of aimrt_rpc_filter_end_t.struct_size");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_end_t, code) == 4, "offset of aimrt_rpc_filter_end_t.code");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_end_t *)0)->code) == 4, "size of aimrt_rpc_filter_end_t.code");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_end_t, message) == 8, "offset of aimrt_rpc_filter_end_t.message");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_end_t *)0)->message) == 16, "size of aimrt_rpc_filter_end_t.message");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_end_t, serialization) == 24, "offset of aimrt_rpc_filter_end_t.serialization");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_end_t *)0)->serialization) == 16, "size of aimrt_rpc_filter_end_t.serialization");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_end_t, response) == 40, "offset of aimrt_rpc_filter_end_t.response");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_end_t *)0)->response) == 16, "size of aimrt_rpc_filter_end_t.response");
+
+AIMRT_RPC_ASSERT(sizeof(aimrt_rpc_filter_options_t) == 48, "size of aimrt_rpc_filter_options_t");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_options_t, struct_size) == 0, "offset of aimrt_rpc_filter_options_t.struct_size");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_options_t *)0)->struct_size) == 4, "size of aimrt_rpc_filter_options_t.struct_size");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_options_t, side) == 4, "offset of aimrt_rpc_filter_options_t.side");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_options_t *)0)->side) == 4, "size of aimrt_rpc_filter_options_t.side");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_options_t, name) == 8, "offset of aimrt_rpc_filter_options_t.name");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_options_t *)0)->name) == 16, "size of aimrt_rpc_filter_options_t.name");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_options_t, around) == 24, "offset of aimrt_rpc_filter_options_t.around");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_options_t *)0)->around) == 8, "size of aimrt_rpc_filter_options_t.around");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_options_t, user_data) == 32, "offset of aimrt_rpc_filter_options_t.user_data");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_options_t *)0)->user_data) == 8, "size of aimrt_rpc_filter_options_t.user_data");
+AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_filter_options_t, user_data_free) == 40, "offset of aimrt_rpc_filter_options_t.user_data_free");
+AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_filter_options_t *)0)->user_data_free) == 8, "size of aimrt_rpc_filter_options_t.user_data_free");
+
 AIMRT_RPC_ASSERT(sizeof(aimrt_rpc_outcome_t) == 144, "size of aimrt_rpc_outcome_t");
 AIMRT_RPC_ASSERT(offsetof(aimrt_rpc_outcome_t, struct_size) == 0, "offset of aimrt_rpc_outcome_t.struct_size");
 AIMRT_RPC_ASSERT(sizeof(((aimrt_rpc_outcome_t *)0)->struct_size) == 4, "size of aimrt_rpc_outcome_t.struct_size");
@@ -504,6 +554,8 @@ AIMRT_RPC_ASSERT(AIMRT_RPC_SHAPE_CLIENT_STREAM == 1, "value of AIMRT_RPC_SHAPE_C
 AIMRT_RPC_ASSERT(AIMRT_RPC_SHAPE_SERVER_STREAM == 2, "value of AIMRT_RPC_SHAPE_SERVER_STREAM");
 AIMRT_RPC_ASSERT(AIMRT_RPC_SHAPE_BIDI_STREAM == 3, "value of AIMRT_RPC_SHAPE_BIDI_STREAM");
 AIMRT_RPC_ASSERT(AIMRT_RPC_SERVICE_NON_BLOCKING == 1, "value of AIMRT_RPC_SERVICE_NON_BLOCKING");
+AIMRT_RPC_ASSERT(AIMRT_RPC_FILTER_SIDE_CLIENT == 0, "value of AIMRT_RPC_FILTER_SIDE_CLIENT");
+AIMRT_RPC_ASSERT(AIMRT_RPC_FILTER_SIDE_SERVER == 1, "value of AIMRT_RPC_FILTER_SIDE_SERVER");
 AIMRT_RPC_ASSERT(AIMRT_RPC_EVENT_CALL_FINISHED == 1, "value of AIMRT_RPC_EVENT_CALL_FINISHED");
 AIMRT_RPC_ASSERT(AIMRT_RPC_EVENT_CALL_ARRIVED == 2, "value of AIMRT_RPC_EVENT_CALL_ARRIVED");
 AIMRT_RPC_ASSERT(AIMRT_RPC_EVENT_CALL_CANCELLED == 3, "value of AIMRT_RPC_EVENT_CALL_CANCELLED");

@@ -197,6 +197,11 @@ def test_engine() -> None:
     run(build("engine", [str(HERE / "engine.c")]))
 
 
+def test_filters() -> None:
+    """Filters of C modules."""
+    run(build("filters", [str(HERE / "filters.c")]))
+
+
 def test_hosted() -> None:
     """Connections whose bytes the host moves."""
     run(world_program("hosted"))

@@ -12,6 +12,7 @@ var kinds = map[string]string{
 	"aimrt_rpc_call_t": "CALL", "aimrt_rpc_queue_t": "QUEUE", "aimrt_rpc_executor_t": "EXECUTOR",
 	"aimrt_rpc_timer_t": "TIMER", "aimrt_rpc_error_t": "ERROR",
 	"aimrt_rpc_connection_t": "CONNECTION", "aimrt_rpc_router_t": "ROUTER", "aimrt_rpc_listener_t": "LISTENER",
+	"aimrt_rpc_filter_t": "FILTER",
 }
 
 // staleValues are what functions without a result give for a stale handle when

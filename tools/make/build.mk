@@ -54,4 +54,4 @@ abi-test: build ## check the binary contract: header, layouts, exports, hostile 
 	@$(PYTHON) tests/abi/run.py
 
 abi-test-asan: build-asan ## the same with AddressSanitizer in library and tests
-	@AIMRT_RPC_BUILD=$(BUILD)/asan AIMRT_RPC_TEST_FLAGS=-fsanitize=address $(PYTHON) tests/abi/run.py hostile sizes echo engine hosted links life forked
+	@AIMRT_RPC_BUILD=$(BUILD)/asan AIMRT_RPC_TEST_FLAGS=-fsanitize=address $(PYTHON) tests/abi/run.py hostile sizes echo engine filters hosted links life forked

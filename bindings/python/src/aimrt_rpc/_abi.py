@@ -37,6 +37,7 @@ aimrt_rpc_error_t = ctypes.c_uint64
 aimrt_rpc_connection_t = ctypes.c_uint64
 aimrt_rpc_router_t = ctypes.c_uint64
 aimrt_rpc_listener_t = ctypes.c_uint64
+aimrt_rpc_filter_t = ctypes.c_uint64
 
 AIMRT_RPC_KIND_ANY = 0
 AIMRT_RPC_KIND_RUNTIME = 1
@@ -581,6 +582,91 @@ def AIMRT_RPC_CLIENT_OPTIONS_INIT() -> aimrt_rpc_client_options_t:
     return value
 
 
+# ---- Filters
+
+AIMRT_RPC_FILTER_SIDE_CLIENT = 0
+AIMRT_RPC_FILTER_SIDE_SERVER = 1
+
+
+class aimrt_rpc_filter_call_t(ctypes.Structure):
+    """A call as a filter sees it before it goes on."""
+
+    if TYPE_CHECKING:
+        struct_size: int
+        side: int
+        function_name: aimrt_rpc_str_t
+        from_module: aimrt_rpc_str_t
+        peer: aimrt_rpc_str_t
+        serialization: aimrt_rpc_str_t
+        request: aimrt_rpc_bytes_t
+        request_id: int
+        timeout_ns: int
+        metadata: "_Pointer[aimrt_rpc_pair_t]"
+        metadata_count: int
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("side", ctypes.c_uint32),
+        ("function_name", aimrt_rpc_str_t),
+        ("from_module", aimrt_rpc_str_t),
+        ("peer", aimrt_rpc_str_t),
+        ("serialization", aimrt_rpc_str_t),
+        ("request", aimrt_rpc_bytes_t),
+        ("request_id", ctypes.c_uint64),
+        ("timeout_ns", ctypes.c_uint64),
+        ("metadata", ctypes.POINTER(aimrt_rpc_pair_t)),
+        ("metadata_count", ctypes.c_size_t),
+    ]
+
+
+class aimrt_rpc_filter_end_t(ctypes.Structure):
+    """The end of a call as a filter sees it."""
+
+    if TYPE_CHECKING:
+        struct_size: int
+        code: int
+        message: aimrt_rpc_str_t
+        serialization: aimrt_rpc_str_t
+        response: aimrt_rpc_bytes_t
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("code", aimrt_rpc_code_t),
+        ("message", aimrt_rpc_str_t),
+        ("serialization", aimrt_rpc_str_t),
+        ("response", aimrt_rpc_bytes_t),
+    ]
+
+
+aimrt_rpc_filter_fn = ctypes.CFUNCTYPE(None, ctypes.c_void_p, aimrt_rpc_filter_t, ctypes.POINTER(aimrt_rpc_filter_call_t))
+aimrt_rpc_filter_end_fn = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.POINTER(aimrt_rpc_filter_end_t))
+
+
+class aimrt_rpc_filter_options_t(ctypes.Structure):
+    """See docs/c-api.md."""
+
+    if TYPE_CHECKING:
+        struct_size: int
+        side: int
+        name: aimrt_rpc_str_t
+        around: "_FunctionPointer"
+        user_data: Any  # int or None
+        user_data_free: "_FunctionPointer"
+    _fields_ = [
+        ("struct_size", ctypes.c_uint32),
+        ("side", ctypes.c_uint32),
+        ("name", aimrt_rpc_str_t),
+        ("around", aimrt_rpc_filter_fn),
+        ("user_data", ctypes.c_void_p),
+        ("user_data_free", aimrt_rpc_free_fn),
+    ]
+
+
+def AIMRT_RPC_FILTER_OPTIONS_INIT() -> aimrt_rpc_filter_options_t:
+    """Gives the struct with its size set and every option at its default."""
+    value = aimrt_rpc_filter_options_t()
+    value.struct_size = ctypes.sizeof(aimrt_rpc_filter_options_t)
+    return value
+
+
 # ---- Calls, client side
 
 class aimrt_rpc_outcome_t(ctypes.Structure):
@@ -891,6 +977,11 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "aimrt_rpc_handle_register_client": (aimrt_rpc_result_t, [aimrt_rpc_handle_t, ctypes.POINTER(aimrt_rpc_client_options_t), ctypes.POINTER(aimrt_rpc_method_t), ctypes.POINTER(aimrt_rpc_error_t)]),
     "aimrt_rpc_handle_find_client": (aimrt_rpc_result_t, [aimrt_rpc_handle_t, aimrt_rpc_str_t, ctypes.POINTER(aimrt_rpc_method_t), ctypes.POINTER(aimrt_rpc_error_t)]),
     "aimrt_rpc_handle_merge_context": (aimrt_rpc_result_t, [aimrt_rpc_handle_t, aimrt_rpc_context_t, aimrt_rpc_context_t, ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_handle_register_filter": (aimrt_rpc_result_t, [aimrt_rpc_handle_t, ctypes.POINTER(aimrt_rpc_filter_options_t), ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_filter_next": (aimrt_rpc_result_t, [aimrt_rpc_filter_t, aimrt_rpc_filter_end_fn, ctypes.c_void_p, aimrt_rpc_free_fn, ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_filter_reject": (aimrt_rpc_result_t, [aimrt_rpc_filter_t, ctypes.POINTER(aimrt_rpc_status_t), ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_filter_set": (aimrt_rpc_result_t, [aimrt_rpc_filter_t, aimrt_rpc_str_t, aimrt_rpc_str_t, ctypes.POINTER(aimrt_rpc_error_t)]),
+    "aimrt_rpc_filter_remove": (aimrt_rpc_result_t, [aimrt_rpc_filter_t, aimrt_rpc_str_t, ctypes.POINTER(aimrt_rpc_error_t)]),
     "aimrt_rpc_call_start": (aimrt_rpc_result_t, [aimrt_rpc_method_t, ctypes.POINTER(aimrt_rpc_call_options_t), ctypes.POINTER(aimrt_rpc_call_t), ctypes.POINTER(aimrt_rpc_error_t)]),
     "aimrt_rpc_call_invoke": (aimrt_rpc_result_t, [aimrt_rpc_method_t, ctypes.POINTER(aimrt_rpc_call_options_t), ctypes.POINTER(aimrt_rpc_code_t), ctypes.POINTER(aimrt_rpc_call_t), ctypes.POINTER(aimrt_rpc_error_t)]),
     "aimrt_rpc_call_wait": (aimrt_rpc_result_t, [aimrt_rpc_call_t, ctypes.c_uint64, ctypes.POINTER(aimrt_rpc_error_t)]),
@@ -958,6 +1049,9 @@ STRUCTURES: Dict[str, Type[ctypes.Structure]] = {
     "aimrt_rpc_request_t": aimrt_rpc_request_t,
     "aimrt_rpc_service_options_t": aimrt_rpc_service_options_t,
     "aimrt_rpc_client_options_t": aimrt_rpc_client_options_t,
+    "aimrt_rpc_filter_call_t": aimrt_rpc_filter_call_t,
+    "aimrt_rpc_filter_end_t": aimrt_rpc_filter_end_t,
+    "aimrt_rpc_filter_options_t": aimrt_rpc_filter_options_t,
     "aimrt_rpc_outcome_t": aimrt_rpc_outcome_t,
     "aimrt_rpc_call_options_t": aimrt_rpc_call_options_t,
     "aimrt_rpc_event_t": aimrt_rpc_event_t,
