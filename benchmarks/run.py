@@ -7,11 +7,13 @@ Each program runs BENCH_ROUNDS times (default 3) in turn with the others; the me
 
 import json
 import os
+import shutil
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +58,12 @@ ROWS: List[Tuple[str, str, str]] = [
     for flight in ("1", "16", "128")
     for key, what in (("p50", "median"), ("each", "time per call"))
 ]
+ROWS += [
+    (f"mqtt QoS {qos}, two processes, {who}, 64 B / {what}", f"{subject}.mqtt{qos}.64", peer.format(qos))
+    for qos in range(3)
+    for who, subject in (("C++", "cpp"), ("Python", "py"))
+    for what, peer in (("TCP ping-pong", "tcp.64"), ("raw paho", "paho.mqtt{}.64"))
+]
 
 
 def run(*command: str, **env: str) -> List[Dict[str, Any]]:
@@ -86,6 +94,47 @@ def server(*command: str) -> Iterator[str]:
     finally:
         process.stdin.close()
         process.wait(30)
+
+
+@contextmanager
+def broker() -> Iterator[str]:
+    """Runs a Mosquitto that sends at once; gives its port."""
+    port = free_port()
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as conf:
+        conf.write(f"listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n" + "user root\n" * (os.geteuid() == 0))
+        conf.flush()
+        path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
+        program = shutil.which("mosquitto", path=path)
+        if program is None:
+            sys.exit("bench: mosquitto is not installed; tools/bootstrap.sh installs it on Debian")
+        process = subprocess.Popen([program, "-c", conf.name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            for _ in range(200):
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", int(port))) == 0:
+                        break
+                time.sleep(0.05)
+            else:
+                sys.exit("bench: mosquitto did not begin to listen")
+            yield port
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def over_mqtt(here: str) -> List[Dict[str, Any]]:
+    """Calls over a broker at every QoS: ours from C++ and Python, and paho without RPC."""
+    figures: List[Dict[str, Any]] = []
+    with broker() as port:
+        for qos in ("0", "1", "2"):
+            kind = f"mqtt{qos}"
+            with server(str(BENCH / "bench_http"), "serve", port, kind):
+                figures += run(str(BENCH / "bench_http"), "call", port, "64", "4000", kind)
+            with server(str(BENCH / "mqttbench"), "serve", port, qos):
+                figures += run(str(BENCH / "mqttbench"), "call", port, qos, "64", "4000")
+            with server(PYTHON, f"{here}/network.py", kind, "serve", port):
+                figures += run(PYTHON, f"{here}/network.py", kind, "call", port, "2000")
+    return figures
 
 
 def prepare(stubs: str) -> None:
@@ -131,8 +180,9 @@ def prepare(stubs: str) -> None:
     ]
     for step in steps:
         subprocess.run(step, cwd=ROOT, check=True)
-    # grpc-go is a module of the tests and never one of the product.
-    subprocess.run(["go", "build", "-o", str(BENCH / "grpcbench"), "./grpcbench"], cwd=ROOT / "tests/interop", check=True)
+    # grpc-go and paho's client are modules of the tests and never of the product.
+    for name in ("grpcbench", "mqttbench"):
+        subprocess.run(["go", "build", "-o", str(BENCH / name), f"./{name}"], cwd=ROOT / "tests/interop", check=True)
     guide = ROOT / "examples/aimrt_guide"
     plugin = "import aimrt_rpc, pathlib; print(pathlib.Path(aimrt_rpc.__file__).parent / 'bin' / 'protoc-gen-aimrt_rpc')"
     path = subprocess.run([PYTHON, "-c", plugin], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
@@ -171,7 +221,7 @@ def one_round(stubs: str) -> List[Dict[str, Any]]:
     port = free_port()
     with server(PYTHON, f"{here}/grpcio_flight.py", "serve", port):
         figures += run(PYTHON, f"{here}/grpcio_flight.py", "call", port, "2000")
-    return figures
+    return figures + over_mqtt(here)
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
-// Calls over the http or the grpc backend between two processes.
+// Calls over the http, the grpc or the mqtt backend between two processes.
 //
-// bench_http serve PORT [http|grpc] serves an echo until its input ends, after printing "ready".
-// bench_http call PORT SIZE COUNT [http|grpc] calls it COUNT times, one after the other, and prints the median as one JSON line,
-// microseconds.
+// bench_http serve PORT [http|grpc|mqttQOS] serves an echo until its input ends, after printing "ready".
+// bench_http call PORT SIZE COUNT [http|grpc|mqttQOS] calls it COUNT times, one after the other, and prints the median as one JSON
+// line, microseconds. Over mqtt PORT is the broker's, and QOS 0 to 2.
 #include <aimrt_rpc/aimrt_rpc.hpp>
 
 #include <algorithm>
@@ -20,16 +20,25 @@ namespace {
 
 constexpr std::string_view function = "pb:/bench.Echo/Say";
 
-std::string config(const std::string &port, bool serve, const std::string &backend) {
+std::string config(const std::string &port, bool serve, const std::string &kind) {
+  const std::string backend = kind.substr(0, 4), qos = kind.substr(4);
   const std::string at = "listen_ip: 127.0.0.1, listen_port: " + port;
-  std::string listen;
-  if (serve) listen = backend == "http" ? ", http_options: {" + at + "}" : ", " + at;
-  const std::string plugin = backend == "http" ? "net_plugin" : "grpc_plugin";
-  const std::string client =
-      serve ? "" : ", options: {clients_options: [{func_name: '.*', server_url: 'http://127.0.0.1:" + port + "'}]}";
+  std::string plugin = "net_plugin", options = "thread_num: 2", rule = "server_url: 'http://127.0.0.1:" + port + "'";
+  if (backend == "mqtt") {
+    plugin = "mqtt_plugin";
+    options = "broker_addr: 'tcp://127.0.0.1:" + port + "', client_id: " + (serve ? "bench_server" : "bench_client");
+    rule = "qos: " + qos;
+  } else if (backend == "grpc") {
+    plugin = "grpc_plugin";
+    if (serve) options += ", " + at;
+  } else if (serve) {
+    options += ", http_options: {" + at + "}";
+  }
+  const std::string rules = (serve ? "servers_options" : "clients_options") + std::string(": [{func_name: '.*', ") + rule + "}]";
+  const std::string list = !serve || backend == "mqtt" ? ", options: {" + rules + "}" : "";
   return "aimrt: {log: {core_lvl: Warn, default_module_lvl: Warn, backends: [{type: console}]},\n"
-         "  plugin: {plugins: [{name: " + plugin + ", path: '', options: {thread_num: 2" + listen + "}}]},\n"
-         "  rpc: {backends: [{type: " + backend + client + "}], clients_options: [{func_name: '.*', enable_backends: [" + backend + "]}],\n"
+         "  plugin: {plugins: [{name: " + plugin + ", path: '', options: {" + options + "}}]},\n"
+         "  rpc: {backends: [{type: " + backend + list + "}], clients_options: [{func_name: '.*', enable_backends: [" + backend + "]}],\n"
          "        servers_options: [{func_name: '.*', enable_backends: [" + backend + "]}]}}\n";
 }
 
@@ -88,8 +97,9 @@ int main(int argc, char **argv) {
   const std::string_view mode = argc > 1 ? argv[1] : "";
   const int needed = mode == "serve" ? 3 : mode == "call" ? 5 : 0;
   const std::string backend = argc == needed + 1 ? argv[needed] : "http";
-  if (needed == 0 || argc < needed || argc > needed + 1 || (backend != "http" && backend != "grpc")) {
-    std::fprintf(stderr, "usage: bench_http serve PORT [http|grpc] | bench_http call PORT SIZE COUNT [http|grpc]\n");
+  const bool mqtt = backend == "mqtt0" || backend == "mqtt1" || backend == "mqtt2";
+  if (needed == 0 || argc < needed || argc > needed + 1 || (backend != "http" && backend != "grpc" && !mqtt)) {
+    std::fprintf(stderr, "usage: bench_http serve PORT [http|grpc|mqttQOS] | bench_http call PORT SIZE COUNT [http|grpc|mqttQOS]\n");
     return 2;
   }
   const std::string text = config(argv[2], mode == "serve", backend);

@@ -1,7 +1,7 @@
-"""One protobuf message of 64 bytes between two Python processes: ours over http or grpc, or grpcio.
+"""One protobuf message of 64 bytes between two Python processes: ours over http, grpc or mqtt, or grpcio.
 
-network.py http|grpc|grpcio serve PORT, network.py http|grpc|grpcio call PORT COUNT. The caller prints the median as one JSON line, in
-microseconds.
+network.py KIND serve PORT, network.py KIND call PORT COUNT, with KIND http, grpc, grpcio or mqtt0 to mqtt2 (its QoS; PORT is the broker's).
+The caller prints the median as one JSON line, in microseconds.
 """
 
 import json
@@ -15,17 +15,23 @@ import rpc_pb2
 FUNCTION = "pb:/example.ExampleService/GetFooData"
 
 
-def config(backend, port, listen):
+def config(kind, port, listen):
     """A configuration with one backend."""
+    backend, qos = kind[:4], kind[4:]
     at = f"listen_ip: 127.0.0.1, listen_port: {port}"
-    name, plugin = {"http": ("net_plugin", f", http_options: {{{at}}}"), "grpc": ("grpc_plugin", f", {at}")}[backend]
-    plugin = plugin if listen else ""
-    client = "" if listen else f', options: {{clients_options: [{{func_name: ".*", server_url: "http://127.0.0.1:{port}"}}]}}'
+    name, plugin = {
+        "http": ("net_plugin", "thread_num: 2" + (f", http_options: {{{at}}}" if listen else "")),
+        "grpc": ("grpc_plugin", "thread_num: 2" + (f", {at}" if listen else "")),
+        "mqtt": ("mqtt_plugin", f"broker_addr: 'tcp://127.0.0.1:{port}', client_id: {'server' if listen else 'client'}"),
+    }[backend]
+    rule = f"qos: {qos}" if qos else f"server_url: 'http://127.0.0.1:{port}'"
+    rules = f"{'servers' if listen else 'clients'}_options: [{{func_name: '.*', {rule}}}]"
+    options = f", options: {{{rules}}}" if qos or not listen else ""
     return f"""aimrt:
   log: {{core_lvl: Warn, default_module_lvl: Warn, backends: [{{type: console}}]}}
-  plugin: {{plugins: [{{name: {name}, path: "", options: {{thread_num: 2{plugin}}}}}]}}
+  plugin: {{plugins: [{{name: {name}, path: "", options: {{{plugin}}}}}]}}
   rpc:
-    backends: [{{type: {backend}{client}}}]
+    backends: [{{type: {backend}{options}}}]
     clients_options: [{{func_name: ".*", enable_backends: [{backend}]}}]
     servers_options: [{{func_name: ".*", enable_backends: [{backend}]}}]
 """
