@@ -25,6 +25,9 @@ typedef struct front_connection {
   _Atomic uint64_t owner; /* the id of a connection that Go owns; 0 = the host moves the bytes */
   uint64_t go_id;
   front_bytes contents; /* of the events that feed gave */
+  front_bytes held[2];  /* frames that came in pieces: the one that is not complete, and the last one that was given out */
+  uint32_t holding;     /* which one is the first */
+  uint32_t codec;
   front_bytes frame;    /* what the other functions gave */
   uint64_t output;      /* bytes that wait for take_output */
   uint64_t buffered;    /* received bytes that are no event yet */
@@ -53,6 +56,65 @@ static void give_connection(front_connection *connection) {
   front_lock_release(&connections_lock);
 }
 
+/* Blocks that large messages have left, for the next ones of any connection: memory that has been used before costs no page faults. */
+#define SPARE_BLOCKS 4u
+#define SPARE_MIN_BYTES (32u << 10) /* smaller ones are as good from malloc */
+#define SPARE_MAX_BYTES (1u << 20)
+
+static front_lock spare_lock; /* guards spare_blocks */
+static front_bytes spare_blocks[SPARE_BLOCKS];
+
+/* Frees a buffer, or makes a spare block of it. */
+static void spare_bytes(front_bytes *bytes) {
+  bytes->size = 0;
+  if (bytes->capacity >= SPARE_MIN_BYTES && bytes->capacity <= SPARE_MAX_BYTES) {
+    front_lock_acquire(&spare_lock);
+    for (size_t i = 0; i < SPARE_BLOCKS && bytes->data != NULL; i++) {
+      if (spare_blocks[i].data != NULL) continue;
+      spare_blocks[i] = *bytes;
+      *bytes = (front_bytes){NULL, 0, 0};
+    }
+    front_lock_release(&spare_lock);
+  }
+  front_bytes_free(bytes);
+}
+
+/* Makes room for `size` bytes in all and keeps those there are; NULL when out of memory. */
+static uint8_t *reserve_bytes(front_bytes *bytes, size_t size) {
+  if (bytes->capacity >= size && bytes->data != NULL) return bytes->data;
+  if (size >= SPARE_MIN_BYTES) {
+    front_bytes spare = {NULL, 0, 0};
+    front_lock_acquire(&spare_lock);
+    for (size_t i = 0; i < SPARE_BLOCKS && spare.data == NULL; i++) {
+      if (spare_blocks[i].capacity < size) continue;
+      spare = spare_blocks[i];
+      spare_blocks[i] = (front_bytes){NULL, 0, 0};
+    }
+    front_lock_release(&spare_lock);
+    if (spare.data != NULL) {
+      if (bytes->size != 0) memcpy(spare.data, bytes->data, bytes->size);
+      spare.size = bytes->size;
+      front_bytes_free(bytes);
+      *bytes = spare;
+      return bytes->data;
+    }
+  }
+  if (size > SIZE_MAX / 2) return NULL;
+  uint8_t *data = realloc(bytes->data, size < 256 ? 256 : size);
+  if (data == NULL) return NULL;
+  bytes->data = data;
+  bytes->capacity = size < 256 ? 256 : size;
+  return data;
+}
+
+uint8_t *front_hosted_grow(front_connection *connection, size_t used, size_t size) {
+  front_bytes *held = &connection->held[connection->holding];
+  held->size = used;
+  return reserve_bytes(held, size);
+}
+
+void front_hosted_give(front_connection *connection) { connection->holding ^= 1u; }
+
 /* Ends a connection whose handle is stale; the caller has made it busy. */
 static void end_connection(front_connection *connection) {
   if (connection->go_id != 0) aimrtgo_hosted_release(connection->go_id);
@@ -60,6 +122,7 @@ static void end_connection(front_connection *connection) {
   atomic_store_explicit(&connection->handle, 0, memory_order_relaxed);
   atomic_store_explicit(&connection->owner, 0, memory_order_relaxed);
   front_bytes_free(&connection->contents);
+  for (size_t i = 0; i < 2; i++) spare_bytes(&connection->held[i]);
   front_bytes_free(&connection->frame);
   connection->output = connection->buffered = 0;
   atomic_store_explicit(&connection->pending, 0, memory_order_relaxed);
@@ -108,7 +171,7 @@ typedef struct hosted_step {
 uint8_t front_hosted_room(front_hosted_work *work, size_t size) {
   front_bytes *buffer = ((hosted_step *)(void *)work)->buffer;
   buffer->size = 0;
-  if (front_bytes_reserve(buffer, size) == NULL) return 0;
+  if (reserve_bytes(buffer, size) == NULL) return 0;
   work->room = buffer->data;
   work->room_size = buffer->capacity;
   return 1;
@@ -119,7 +182,7 @@ static aimrt_rpc_result_t begin_step(hosted_step *step, front_connection *connec
                                      aimrt_rpc_error_t *error) {
   step->work.go_id = connection->go_id;
   step->buffer = buffer;
-  front_bytes_trim(buffer, size > FRONT_KEEP_BYTES ? SIZE_MAX : FRONT_KEEP_BYTES);
+  if (buffer->capacity > FRONT_KEEP_BYTES && size <= FRONT_KEEP_BYTES) spare_bytes(buffer);
   if (front_hosted_room(&step->work, size)) return AIMRT_RPC_RESULT_OK;
   return front_fail(error, AIMRT_RPC_RESULT_OUT_OF_MEMORY, "no memory for a message of about %zu bytes", size);
 }
@@ -148,7 +211,8 @@ static aimrt_rpc_result_t make_frame(aimrt_rpc_connection_t handle, hosted_step 
   if (connection == NULL) return result;
   step->work.data = content.size == 0 ? NULL : content.data;
   step->work.size = content.size;
-  size_t size = content.size <= SIZE_MAX / 4 ? content.size + ENVELOPE_BYTES : SIZE_MAX;
+  bool around = step->work.in_place != 0 && connection->codec != AIMRT_RPC_CONNECTION_CODEC_MSGPACK_BLOSC;
+  size_t size = around ? ENVELOPE_BYTES : content.size <= SIZE_MAX / 4 ? content.size + ENVELOPE_BYTES : SIZE_MAX;
   result = begin_step(step, connection, &connection->frame, size, error);
   if (result == AIMRT_RPC_RESULT_OK) result = run_step(step, connection, error);
   if (result == AIMRT_RPC_RESULT_OK && frame_out != NULL)
@@ -175,7 +239,8 @@ aimrt_rpc_result_t aimrt_rpc_connection_create_hosted(const aimrt_rpc_connection
   if (connection_out == NULL) REFUSE("connection_out is NULL");
   front_connection *connection = take_connection();
   if (connection == NULL) return front_fail(error, AIMRT_RPC_RESULT_OUT_OF_MEMORY, "no memory for a connection");
-  aimrt_rpc_result_t result = aimrtgo_hosted_create(&known, &connection->go_id, error);
+  connection->codec = known.codec;
+  aimrt_rpc_result_t result = aimrtgo_hosted_create(&known, connection, &connection->go_id, error);
   if (result != AIMRT_RPC_RESULT_OK) {
     give_connection(connection);
     return result;
@@ -195,29 +260,33 @@ static void place_contents(aimrt_rpc_connection_event_t *events, size_t count, c
   for (size_t i = 0; i < count; i++) {
     front_hosted_event event;
     memcpy(&event, &events[i], sizeof event);
-    events[i] = (aimrt_rpc_connection_event_t){
-        event.kind, 0, event.number, {event.size == 0 ? NULL : contents + event.offset, (size_t)event.size}};
+    const uint8_t *place = event.in_place != 0 ? (const uint8_t *)(uintptr_t)event.place : contents + event.place;
+    events[i] = (aimrt_rpc_connection_event_t){event.kind, 0, event.number, {event.size == 0 ? NULL : place, (size_t)event.size}};
   }
 }
 
-aimrt_rpc_result_t aimrt_rpc_connection_feed(aimrt_rpc_connection_t connection, aimrt_rpc_bytes_t bytes,
-                                             aimrt_rpc_connection_event_t *events_out, size_t capacity, size_t *count_out,
-                                             aimrt_rpc_error_t *error) {
+static aimrt_rpc_result_t feed(aimrt_rpc_connection_t connection, aimrt_rpc_bytes_t bytes, bool in_place,
+                               aimrt_rpc_connection_event_t *events_out, size_t capacity, size_t *count_out,
+                               aimrt_rpc_error_t *error) {
   if (count_out != NULL) *count_out = 0;
   if (error != NULL) *error = 0;
   if (front_guards_forked()) return front_fail_forked(error);
   aimrt_rpc_result_t result;
   front_connection *entered = enter_connection(connection, &result, error);
   if (entered == NULL) return result;
-  hosted_step step = {.work = {.operation = FRONT_HOSTED_FEED, .capacity = capacity, .size = bytes.size}};
+  hosted_step step = {.work = {.operation = FRONT_HOSTED_FEED, .in_place = in_place, .capacity = capacity, .size = bytes.size}};
   if (events_out == NULL || count_out == NULL || capacity == 0 || !front_view_ok(bytes.data, bytes.size)) {
     result = front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT,
                         "feed needs events_out, count_out, a capacity of at least 1 and, for %zu bytes, data", bytes.size);
   } else {
     step.work.data = bytes.size == 0 ? NULL : bytes.data;
     step.work.events = (front_hosted_event *)(void *)events_out;
-    /* No content is larger than what came of it, but that of a compressed payload. */
-    size_t most = bytes.size <= SIZE_MAX / 4 ? bytes.size + (size_t)entered->buffered + ENVELOPE_BYTES : SIZE_MAX;
+    front_bytes *spent = &entered->held[entered->holding ^ 1u];
+    if (spent->capacity > FRONT_KEEP_BYTES_POOLED) spare_bytes(spent);
+    /* No content is larger than what came of it, but that of a compressed payload. What stays in place needs no room. */
+    bool stays = in_place && bytes.size != 0 && entered->codec != AIMRT_RPC_CONNECTION_CODEC_MSGPACK_BLOSC;
+    size_t came = stays ? 0 : bytes.size;
+    size_t most = came <= SIZE_MAX / 4 ? came + (stays ? 0 : (size_t)entered->buffered) + ENVELOPE_BYTES : SIZE_MAX;
     result = begin_step(&step, entered, &entered->contents, most, error);
     if (result == AIMRT_RPC_RESULT_OK) result = run_step(&step, entered, error);
     if (result == AIMRT_RPC_RESULT_OK) {
@@ -227,6 +296,18 @@ aimrt_rpc_result_t aimrt_rpc_connection_feed(aimrt_rpc_connection_t connection, 
   }
   leave_connection(entered);
   return result;
+}
+
+aimrt_rpc_result_t aimrt_rpc_connection_feed(aimrt_rpc_connection_t connection, aimrt_rpc_bytes_t bytes,
+                                             aimrt_rpc_connection_event_t *events_out, size_t capacity, size_t *count_out,
+                                             aimrt_rpc_error_t *error) {
+  return feed(connection, bytes, false, events_out, capacity, count_out, error);
+}
+
+aimrt_rpc_result_t front_connection_feed_in_place(aimrt_rpc_connection_t connection, aimrt_rpc_bytes_t bytes,
+                                                  aimrt_rpc_connection_event_t *events_out, size_t capacity, size_t *count_out,
+                                                  aimrt_rpc_error_t *error) {
+  return feed(connection, bytes, true, events_out, capacity, count_out, error);
 }
 
 aimrt_rpc_result_t aimrt_rpc_connection_take_output(aimrt_rpc_connection_t connection, aimrt_rpc_bytes_t *bytes_out,
@@ -283,6 +364,35 @@ aimrt_rpc_result_t aimrt_rpc_connection_frame(aimrt_rpc_connection_t connection,
   if (front_handle_find(AIMRT_RPC_KIND_CONNECTION, connection) != NULL && frame_out == NULL) REFUSE("frame_out is NULL");
   hosted_step step = {.work = {.operation = FRONT_HOSTED_FRAME}};
   return make_frame(connection, &step, payload, frame_out, error);
+}
+
+/* Cuts the frame of a step where its content belongs. */
+static void cut_frame(const hosted_step *step, aimrt_rpc_bytes_t content, aimrt_rpc_bytes_t frame, front_frame_parts *out) {
+  size_t at = step->work.around;
+  out->part[0] = (aimrt_rpc_bytes_t){frame.data, at != 0 ? at : frame.size};
+  out->part[1] = at != 0 ? content : (aimrt_rpc_bytes_t){NULL, 0};
+  out->part[2] = at != 0 ? (aimrt_rpc_bytes_t){frame.data + at, frame.size - at} : (aimrt_rpc_bytes_t){NULL, 0};
+}
+
+aimrt_rpc_result_t front_connection_request_parts(aimrt_rpc_connection_t connection, aimrt_rpc_bytes_t content, uint64_t *number_out,
+                                                  front_frame_parts *parts_out, aimrt_rpc_error_t *error) {
+  if (front_guards_forked()) return front_fail_forked(error);
+  aimrt_rpc_bytes_t frame = {NULL, 0};
+  hosted_step step = {.work = {.operation = FRONT_HOSTED_REQUEST, .in_place = 1}};
+  aimrt_rpc_result_t result = make_frame(connection, &step, content, &frame, error);
+  *number_out = step.work.number;
+  cut_frame(&step, content, frame, parts_out);
+  return result;
+}
+
+aimrt_rpc_result_t front_connection_reply_parts(aimrt_rpc_connection_t connection, uint64_t number, uint32_t kind,
+                                                aimrt_rpc_bytes_t content, front_frame_parts *parts_out, aimrt_rpc_error_t *error) {
+  if (front_guards_forked()) return front_fail_forked(error);
+  aimrt_rpc_bytes_t frame = {NULL, 0};
+  hosted_step step = {.work = {.operation = FRONT_HOSTED_REPLY, .in_place = 1, .number = number, .kind = kind}};
+  aimrt_rpc_result_t result = make_frame(connection, &step, content, &frame, error);
+  cut_frame(&step, content, frame, parts_out);
+  return result;
 }
 
 /* A step that only changes what the connection remembers. */

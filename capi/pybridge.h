@@ -109,8 +109,11 @@ static inline PyObject *new_tuple(PyObject *const *items, Py_ssize_t count) {
 
 PY_BUILTIN(hosted_create);
 PY_BUILTIN(hosted_feed);
+PY_BUILTIN(hosted_feed_text);
 PY_BUILTIN(hosted_request);
+PY_BUILTIN(hosted_request_text);
 PY_BUILTIN(hosted_reply);
+PY_BUILTIN(hosted_reply_text);
 PY_BUILTIN(hosted_frame);
 PY_BUILTIN(hosted_forget);
 PY_BUILTIN(hosted_drop);

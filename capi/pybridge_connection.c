@@ -8,6 +8,10 @@
  */
 #include "pybridge.h"
 
+#include <string.h>
+
+#include "connection.h"
+
 #define FEED_BATCH 64u
 #define LOCK_KEEP_BYTES (256u << 10) /* the lock is given up for more */
 
@@ -46,15 +50,42 @@ PY_BUILTIN(hosted_create) {
   return result == AIMRT_RPC_RESULT_OK ? py.uint_new(connection) : py_raise(result, error);
 }
 
+/* A content: bytes, or the UTF-8 of a str, which is there without a copy when it is ASCII. */
+static uint8_t get_content(PyObject *object, uint8_t text, aimrt_rpc_bytes_t *out) {
+  if (!text) return get_bytes(object, out);
+  Py_ssize_t size = 0;
+  const char *data = py.text_view(object, &size);
+  *out = (aimrt_rpc_bytes_t){(const uint8_t *)data, (size_t)size};
+  return data != NULL;
+}
+
+static PyObject *new_content(aimrt_rpc_bytes_t bytes, uint8_t text) {
+  return text ? py.text_new(bytes.size == 0 ? "" : (const char *)bytes.data, (Py_ssize_t)bytes.size) : new_bytes(bytes);
+}
+
+/* The one object of a frame's parts. */
+static PyObject *new_frame(const front_frame_parts *parts) {
+  PyObject *frame = py.bytes_new(NULL, (Py_ssize_t)(parts->part[0].size + parts->part[1].size + parts->part[2].size));
+  char *data = NULL;
+  Py_ssize_t size = 0;
+  if (frame == NULL || py.bytes_view(frame, &data, &size) != 0) return frame;
+  for (size_t i = 0; i < 3; i++) {
+    if (parts->part[i].size != 0) memcpy(data, parts->part[i].data, parts->part[i].size);
+    data += parts->part[i].size;
+  }
+  return frame;
+}
+
 /* Appends the events to a list; the text of a failure goes to *failure instead. 0 with an exception set when memory is out. */
-static uint8_t append_events(PyObject *list, const aimrt_rpc_connection_event_t *events, size_t count, PyObject **failure) {
+static uint8_t append_events(PyObject *list, const aimrt_rpc_connection_event_t *events, size_t count, uint8_t text,
+                             PyObject **failure) {
   for (size_t i = 0; i < count; i++) {
     const aimrt_rpc_connection_event_t *event = &events[i];
     if (event->kind == AIMRT_RPC_CONNECTION_EVENT_FAILED) {
       *failure = py.text_new((const char *)event->content.data, (Py_ssize_t)event->content.size);
       return *failure != NULL;
     }
-    PyObject *items[3] = {py.uint_new(event->kind), py.uint_new(event->number), new_bytes(event->content)};
+    PyObject *items[3] = {py.uint_new(event->kind), py.uint_new(event->number), new_content(event->content, text)};
     PyObject *item = new_tuple(items, 3);
     if (item == NULL) return 0;
     int failed = py.list_append(list, item);
@@ -65,19 +96,19 @@ static uint8_t append_events(PyObject *list, const aimrt_rpc_connection_event_t 
 }
 
 /* Feeds all, batch by batch. */
-static uint8_t feed_all(uint64_t connection, aimrt_rpc_bytes_t data, PyObject *list, PyObject **failure) {
+static uint8_t feed_all(uint64_t connection, aimrt_rpc_bytes_t data, uint8_t text, PyObject *list, PyObject **failure) {
   aimrt_rpc_connection_event_t events[FEED_BATCH];
   size_t got = FEED_BATCH;
   while (got == FEED_BATCH && *failure == NULL) {
     aimrt_rpc_error_t error = 0;
     void *state = leave_for(data.size);
-    aimrt_rpc_result_t result = aimrt_rpc_connection_feed(connection, data, events, FEED_BATCH, &got, &error);
+    aimrt_rpc_result_t result = front_connection_feed_in_place(connection, data, events, FEED_BATCH, &got, &error);
     come_back(state);
     if (result != AIMRT_RPC_RESULT_OK) {
       (void)py_raise(result, error);
       return 0;
     }
-    if (!append_events(list, events, got, failure)) return 0;
+    if (!append_events(list, events, got, text, failure)) return 0;
     data = (aimrt_rpc_bytes_t){NULL, 0};
   }
   return 1;
@@ -91,15 +122,13 @@ static PyObject *take_output(uint64_t connection) {
   return result == AIMRT_RPC_RESULT_OK ? new_bytes(output) : py_raise(result, error);
 }
 
-/* hosted_feed(connection, data) -> ([(kind, number, content)], output, failure or None) */
-PY_BUILTIN(hosted_feed) {
-  (void)self;
+static PyObject *feed(PyObject *const *arguments, Py_ssize_t count, const char *name, uint8_t text) {
   uint64_t connection = 0;
   aimrt_rpc_bytes_t data;
-  if (!get_connection(arguments, count, 2, "hosted_feed", &connection) || !get_bytes(arguments[1], &data)) return NULL;
+  if (!get_connection(arguments, count, 2, name, &connection) || !get_bytes(arguments[1], &data)) return NULL;
   PyObject *list = py.list_new(0), *failure = NULL;
   if (list == NULL) return NULL;
-  if (!feed_all(connection, data, list, &failure)) {
+  if (!feed_all(connection, data, text, list, &failure)) {
     py.decref(list);
     return NULL;
   }
@@ -107,34 +136,68 @@ PY_BUILTIN(hosted_feed) {
   return new_tuple(items, 3);
 }
 
+/* hosted_feed(connection, data) -> ([(kind, number, content)], output, failure or None) */
+PY_BUILTIN(hosted_feed) {
+  (void)self;
+  return feed(arguments, count, "hosted_feed", 0);
+}
+
+/* The same with contents as str. */
+PY_BUILTIN(hosted_feed_text) {
+  (void)self;
+  return feed(arguments, count, "hosted_feed_text", 1);
+}
+
+static PyObject *request(PyObject *const *arguments, Py_ssize_t count, const char *name, uint8_t text) {
+  uint64_t connection = 0, number = 0;
+  aimrt_rpc_bytes_t content;
+  if (!get_connection(arguments, count, 2, name, &connection) || !get_content(arguments[1], text, &content)) return NULL;
+  aimrt_rpc_error_t error = 0;
+  front_frame_parts parts;
+  void *state = leave_for(content.size);
+  aimrt_rpc_result_t result = front_connection_request_parts(connection, content, &number, &parts, &error);
+  come_back(state);
+  if (result != AIMRT_RPC_RESULT_OK) return py_raise(result, error);
+  PyObject *items[2] = {py.uint_new(number), new_frame(&parts)};
+  return new_tuple(items, 2);
+}
+
 /* hosted_request(connection, content) -> (number, frame) */
 PY_BUILTIN(hosted_request) {
   (void)self;
-  uint64_t connection = 0, number = 0;
-  aimrt_rpc_bytes_t content, frame;
-  if (!get_connection(arguments, count, 2, "hosted_request", &connection) || !get_bytes(arguments[1], &content)) return NULL;
+  return request(arguments, count, "hosted_request", 0);
+}
+
+/* The same with the content as str. */
+PY_BUILTIN(hosted_request_text) {
+  (void)self;
+  return request(arguments, count, "hosted_request_text", 1);
+}
+
+static PyObject *reply(PyObject *const *arguments, Py_ssize_t count, const char *name, uint8_t text) {
+  uint64_t connection = 0, number = 0, kind = 0;
+  aimrt_rpc_bytes_t content;
+  if (!get_connection(arguments, count, 4, name, &connection) || !get_number(arguments[1], &number) ||
+      !get_number(arguments[2], &kind) || !get_content(arguments[3], text, &content))
+    return NULL;
   aimrt_rpc_error_t error = 0;
+  front_frame_parts parts;
   void *state = leave_for(content.size);
-  aimrt_rpc_result_t result = aimrt_rpc_connection_request(connection, content, &number, &frame, &error);
+  aimrt_rpc_result_t result = front_connection_reply_parts(connection, number, (uint32_t)kind, content, &parts, &error);
   come_back(state);
-  if (result != AIMRT_RPC_RESULT_OK) return py_raise(result, error);
-  PyObject *items[2] = {py.uint_new(number), new_bytes(frame)};
-  return new_tuple(items, 2);
+  return result == AIMRT_RPC_RESULT_OK ? new_frame(&parts) : py_raise(result, error);
 }
 
 /* hosted_reply(connection, number, kind, content) -> frame */
 PY_BUILTIN(hosted_reply) {
   (void)self;
-  uint64_t connection = 0, number = 0, kind = 0;
-  aimrt_rpc_bytes_t content, frame;
-  if (!get_connection(arguments, count, 4, "hosted_reply", &connection) || !get_number(arguments[1], &number) ||
-      !get_number(arguments[2], &kind) || !get_bytes(arguments[3], &content))
-    return NULL;
-  aimrt_rpc_error_t error = 0;
-  void *state = leave_for(content.size);
-  aimrt_rpc_result_t result = aimrt_rpc_connection_reply(connection, number, (uint32_t)kind, content, &frame, &error);
-  come_back(state);
-  return result == AIMRT_RPC_RESULT_OK ? new_bytes(frame) : py_raise(result, error);
+  return reply(arguments, count, "hosted_reply", 0);
+}
+
+/* The same with the content as str. */
+PY_BUILTIN(hosted_reply_text) {
+  (void)self;
+  return reply(arguments, count, "hosted_reply_text", 1);
 }
 
 /* hosted_frame(connection, payload) -> frame */

@@ -17,7 +17,9 @@ static _Atomic uint64_t last_id;
 static _Atomic int64_t live;
 static _Atomic uint64_t released_links;
 
-aimrt_rpc_result_t aimrtgo_hosted_create(aimrt_rpc_connection_hosted_options_t *options, uint64_t *go_id_out, aimrt_rpc_error_t *error) {
+aimrt_rpc_result_t aimrtgo_hosted_create(aimrt_rpc_connection_hosted_options_t *options, struct front_connection *connection,
+                                         uint64_t *go_id_out, aimrt_rpc_error_t *error) {
+  CHECK(connection != NULL);
   if (options->codec > 3) return front_fail(error, AIMRT_RPC_RESULT_INVALID_ARGUMENT, "codec");
   *go_id_out = atomic_fetch_add(&last_id, 1) % (sizeof fakes / sizeof fakes[0] - 1) + 1;
   CHECK(!fakes[*go_id_out].live);
@@ -48,7 +50,7 @@ aimrt_rpc_result_t aimrtgo_hosted_work(front_hosted_work *work, aimrt_rpc_error_
   if (!front_hosted_room(work, 1 << 16)) return AIMRT_RPC_RESULT_OUT_OF_MEMORY; /* more than was expected */
   for (size_t i = 0; i < work->count; i++) {
     memset(work->room + 8 * i, work->data[i], 8);
-    work->events[i] = (front_hosted_event){.kind = 4, .number = i, .offset = 8 * i, .size = 8};
+    work->events[i] = (front_hosted_event){.kind = 4, .number = i, .place = 8 * i, .size = 8};
   }
   work->filled = 8 * work->count;
   return AIMRT_RPC_RESULT_OK;

@@ -32,6 +32,8 @@ type HostedConfig struct {
 	MaxPending      int
 	MaxPendingBytes int
 	MaxOpen         int
+	// Memory for frames that are not complete; nil: Go's.
+	Memory wire.Memory
 }
 
 // HostedEventKind says what the host is told; the numbers are the header's.
@@ -51,6 +53,7 @@ type HostedEvent struct {
 	Kind    HostedEventKind
 	Number  uint64 // of the request
 	Content []byte // an encoded value, a payload, or the text of a failure
+	Held    bool   // Content is in HostedConfig.Memory and stays until the next feed
 }
 
 // Hosted is one end of a connection whose bytes the host moves: it has no socket and starts nothing. It parses, matches replies and holds to
@@ -72,7 +75,7 @@ func NewHosted(cfg HostedConfig) (*Hosted, error) {
 		return nil, failf(InvalidArgument, "codec is %d, expected 0 (JSON), 1 (MsgPack), 2 (MsgPackBlosc) or 3 (opaque)", cfg.Codec)
 	}
 	h := &Hosted{
-		split:  wire.Splitter{MaxFrameBytes: cfg.MaxFrameBytes},
+		split:  wire.Splitter{MaxFrameBytes: cfg.MaxFrameBytes, Memory: cfg.Memory},
 		format: wire.Format{MaxFrameBytes: cfg.MaxFrameBytes, MaxDepth: cfg.MaxDepth},
 	}
 	if cfg.Codec == HostedOpaque {
@@ -154,6 +157,7 @@ func (h *Hosted) next(data []byte) (e HostedEvent, rest []byte, err error) {
 	if e, err = h.receive(payload); err != nil {
 		return HostedEvent{}, nil, fmt.Errorf("a message of the peer: %w", err)
 	}
+	e.Held = h.split.Held() && h.format.Codec != wire.MsgPackBlosc && len(e.Content) > 0
 	return e, rest, nil
 }
 
@@ -224,6 +228,40 @@ func (h *Hosted) Request(dst, content []byte) (out []byte, number uint64, err er
 	return out, number, err
 }
 
+// RequestAround is Request without the content, which belongs in front of the byte at of what comes back.
+func (h *Hosted) RequestAround(dst, content []byte) (out []byte, at int, number uint64, err error) {
+	if err := h.receiving(); err != nil {
+		return dst, 0, 0, err
+	}
+	out, err = h.frameAround(dst, len(content), func(dst []byte) ([]byte, error) {
+		dst, at, number, err = h.link.AppendRequestAround(dst, orNothing(content))
+		return dst, err
+	})
+	return out, at, number, err
+}
+
+// Around tells whether RequestAround and ReplyAround can be used.
+func (h *Hosted) Around() bool { return h.link != nil && h.format.Codec != wire.MsgPackBlosc }
+
+// ReplyAround is Reply without the content, as RequestAround.
+func (h *Hosted) ReplyAround(dst []byte, number uint64, kind HostedEventKind, content []byte) (out []byte, at int, err error) {
+	if h.closed != "" {
+		return dst, 0, h.receiving()
+	}
+	if kind != HostedResult && kind != HostedException {
+		return dst, 0, badReplyKind(kind)
+	}
+	out, err = h.frameAround(dst, len(content), func(dst []byte) ([]byte, error) {
+		dst, at, err = h.link.AppendReplyAround(dst, number, kind == HostedException, orNothing(content))
+		return dst, err
+	})
+	return out, at, err
+}
+
+func badReplyKind(kind HostedEventKind) error {
+	return failf(InvalidArgument, "kind of the reply is %d, expected %d (result) or %d (exception)", kind, HostedResult, HostedException)
+}
+
 // Reply appends the frame that answers a request of the peer, with HostedResult or HostedException. After an error other than NotFound the
 // request is open still, so that it can be answered with an exception.
 func (h *Hosted) Reply(dst []byte, number uint64, kind HostedEventKind, content []byte) ([]byte, error) {
@@ -237,7 +275,7 @@ func (h *Hosted) Reply(dst []byte, number uint64, kind HostedEventKind, content 
 		case HostedException:
 			return h.link.AppendFailure(dst, number, orNothing(content))
 		}
-		return dst, failf(InvalidArgument, "kind of the reply is %d, expected %d (result) or %d (exception)", kind, HostedResult, HostedException)
+		return dst, badReplyKind(kind)
 	})
 }
 
@@ -261,6 +299,11 @@ func (h *Hosted) Frame(dst, payload []byte) ([]byte, error) {
 
 // frame puts a header in front of what write appends.
 func (h *Hosted) frame(dst []byte, write func([]byte) ([]byte, error)) ([]byte, error) {
+	return h.frameAround(dst, 0, write)
+}
+
+// frameAround is frame when so many bytes of the payload are elsewhere.
+func (h *Hosted) frameAround(dst []byte, elsewhere int, write func([]byte) ([]byte, error)) ([]byte, error) {
 	if h.link == nil {
 		return dst, failf(Unsupported, "the connection has the opaque codec: the host makes its payloads")
 	}
@@ -269,7 +312,7 @@ func (h *Hosted) frame(dst []byte, write func([]byte) ([]byte, error)) ([]byte, 
 	if err != nil {
 		return out[:mark], hostedError(err)
 	}
-	out, err = h.format.EndFrame(out, mark)
+	out, err = h.format.EndFrameAround(out, mark, elsewhere)
 	return out, hostedError(err)
 }
 

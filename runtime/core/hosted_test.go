@@ -196,6 +196,104 @@ func TestHosted_Refusals_SayWhat(t *testing.T) {
 	}
 }
 
+func TestHosted_FrameAroundItsContent_IsTheWholeFrame(t *testing.T) {
+	t.Parallel()
+	for codec, content := range map[HostedCodec]string{HostedJSON: `["add", [1, 2], {}]`, HostedMsgPack: "\x93\xa3add\x92\x01\x02\x80"} {
+		cfg := HostedConfig{Codec: codec, MaxFrameBytes: 40}
+		whole, around := newHosted(t, cfg), newHosted(t, cfg)
+		want, _ := mustRequest(t, whole, content)
+		out, at, number, err := around.RequestAround(nil, []byte(content))
+		if got := string(out[:at]) + content + string(out[at:]); err != nil || got != want || number != 0 || around.Pending() != 1 || !around.Around() {
+			t.Fatalf("request %q, %v, number %d, %d pending, expected %q", got, err, number, around.Pending(), want)
+		}
+		for _, h := range []*Hosted{whole, around} {
+			feed(t, h, 8, want)
+		}
+		reply, err := whole.Reply(nil, 0, HostedException, []byte("3"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		long := "\"" + strings.Repeat("x", 40) + "\""
+		if codec == HostedMsgPack {
+			long = "\xd9\x28" + strings.Repeat("x", 40)
+		}
+		for _, refused := range []struct {
+			kind    HostedEventKind
+			content string
+			result  Kind
+		}{{HostedResult, long, Limit}, {HostedResult, "", InvalidArgument}, {HostedRequest, "3", InvalidArgument}} {
+			if out, _, err := around.ReplyAround([]byte("x"), 0, refused.kind, []byte(refused.content)); KindOf(err) != refused.result || string(out) != "x" {
+				t.Errorf("codec %d: a reply of %q gave %q, %v", codec, refused.content, out, err)
+			}
+		}
+		out, at, err = around.ReplyAround(nil, 0, HostedException, []byte("3"))
+		if got := string(out[:at]) + "3" + string(out[at:]); err != nil || got != string(reply) || around.Open() != 0 {
+			t.Fatalf("reply %q, %v, expected %q", got, err, reply)
+		}
+		if _, _, err := around.ReplyAround(nil, 0, HostedResult, []byte("3")); KindOf(err) != NotFound {
+			t.Errorf("a second reply gave %v", err)
+		}
+	}
+	if newHosted(t, HostedConfig{Codec: HostedMsgPackBlosc}).Around() || newHosted(t, HostedConfig{Codec: HostedOpaque}).Around() {
+		t.Error("frames of other codecs cannot be written around their content")
+	}
+}
+
+// lentMemory gives memory that the Splitter does not own, and scrubs it when it has been given back and the next feed has begun.
+type lentMemory struct{ live, given []byte }
+
+func (m *lentMemory) Grow(held []byte, size int) []byte {
+	m.live = append(make([]byte, 0, size), held...)[:size]
+	return m.live
+}
+
+func (m *lentMemory) Give([]byte) { m.given, m.live = m.live, nil }
+
+func TestHosted_FrameInPieces_IsInTheMemoryGiven(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{1, 100, 5000} {
+		for _, piece := range []int{1, 3, 700, 4096} {
+			memory := &lentMemory{}
+			h := newHosted(t, HostedConfig{Codec: HostedOpaque, Memory: memory})
+			frame := func(c string) string {
+				payload := strings.Repeat(c, size)
+				return string([]byte{0, 0, byte(size >> 8), byte(size)}) + payload
+			}
+			input := frame("a") + frame("b") + frame("c")
+			var got []string
+			for len(input) > 0 {
+				n := min(piece, len(input))
+				err := h.Feed([]byte(input[:n]), 8, func(e HostedEvent) {
+					got = append(got, string(e.Content))
+					within := len(memory.live) >= 4 && &memory.live[4] == &e.Content[0]
+					if e.Held != within {
+						t.Fatalf("size %d in pieces of %d: held %v, in the memory %v", size, piece, e.Held, within)
+					}
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				clear(memory.given)
+				input = input[n:]
+			}
+			for i, c := range []string{"a", "b", "c"} {
+				if len(got) != 3 || got[i] != strings.Repeat(c, size) {
+					t.Fatalf("size %d in pieces of %d: %d payloads, not what was sent", size, piece, len(got))
+				}
+			}
+		}
+	}
+	out := newHosted(t, HostedConfig{Codec: HostedOpaque, Memory: noMemory{}})
+	if got := feed(t, out, 8, "\x00\x00"); len(got) != 1 || got[0].kind != HostedFailed || !strings.Contains(got[0].content, "no memory for") {
+		t.Fatalf("without memory: %+v", got)
+	}
+}
+
+type noMemory struct{}
+
+func (noMemory) Grow([]byte, int) []byte { return nil }
+func (noMemory) Give([]byte)             {}
+
 func TestHosted_SmallCall_HasFewAllocations(t *testing.T) {
 	client, server := newHosted(t, HostedConfig{}), newHosted(t, HostedConfig{})
 	room, content := make([]byte, 0, 4096), []byte(`["path/to/method", [1, 2, "some text"], {}]`)

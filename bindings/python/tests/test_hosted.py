@@ -50,6 +50,31 @@ def test_request_and_reply_meet_by_number(make):
     assert _core.hosted_forget(client, 0) is True and _core.hosted_forget(client, 0) is False
 
 
+def test_texts_are_the_contents_of_json(make):
+    client, server = make(), make()
+    text = '["add", ["\u00e4 \u20ac \U0001f600", "' + "x" * 300_000 + '"], {}]'
+    number, frame = _core.hosted_request_text(client, text)
+    events = []
+    for i in range(0, len(frame), 65536):
+        events += _core.hosted_feed_text(server, frame[i : i + 65536])[0]
+    assert events == [(REQUEST, 0, text)]
+    reply = _core.hosted_reply_text(server, 0, RESULT, text)
+    assert _core.hosted_feed_text(client, reply + frame[:100]) == ([(RESULT, number, text)], b"", None)
+    with pytest.raises(errors.LibraryError):
+        _core.hosted_request_text(client, "[1")
+
+
+def test_frames_in_pieces_arrive_whole_beside_others(make):
+    opaque, peer = make(3), make(3)
+    payloads = [bytes([65 + i % 26]) * size for i, size in enumerate((10, 70_000, 300_000, 1, 1_500_000, 40_000, 0, 270_000))]
+    stream = b"".join(_core.hosted_frame(opaque, payload) for payload in payloads)
+    for piece in (1000, 65_536, 262_144, len(stream)):
+        got = []
+        for i in range(0, len(stream), piece):
+            got += _core.hosted_feed(peer, stream[i : i + piece])[0]
+        assert [content for _, _, content in got] == payloads
+
+
 def test_every_codec_carries_contents(make):
     text = b"\xda\x10\x00" + b"x" * 4096  # a text of 4096 bytes in MsgPack
     for codec, content in ((0, b'"' + b"x" * 4096 + b'"'), (1, text), (2, text)):
@@ -134,4 +159,4 @@ def test_the_same_without_the_bridge():
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
     environment = {**os.environ, "AIMRT_RPC_NO_BRIDGE": "1"}
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, env=environment, check=False)
-    assert done.returncode == 0 and "8 passed, 1 skipped" in done.stdout, done.stdout
+    assert done.returncode == 0 and "10 passed, 1 skipped" in done.stdout, done.stdout

@@ -99,7 +99,7 @@ type Event struct {
 // AppendRequest writes a request of any content, one encoded value, and gives the number its reply will carry. The number is used up also
 // when the request cannot be sent. On an error dst comes back as it was.
 func (l *Link) AppendRequest(dst, content []byte) ([]byte, uint64, error) {
-	return l.appendOwn(dst, func(dst []byte, id uint64) ([]byte, error) {
+	return l.appendOwn(dst, 0, func(dst []byte, id uint64) ([]byte, error) {
 		if _, err := l.cfg.Format.Check(content); err != nil {
 			return dst, err
 		}
@@ -107,14 +107,33 @@ func (l *Link) AppendRequest(dst, content []byte) ([]byte, uint64, error) {
 	})
 }
 
+// AppendRequestAround is AppendRequest without the content, which belongs in front of the byte at of what comes back.
+func (l *Link) AppendRequestAround(dst, content []byte) (out []byte, at int, number uint64, err error) {
+	out, number, err = l.appendOwn(dst, len(content), func(dst []byte, id uint64) ([]byte, error) {
+		out, place, err := l.around(dst, wire.Request, l.cfg.Format.NumberID(id), content)
+		at = place
+		return out, err
+	})
+	return out, at, number, err
+}
+
+// around writes a message without its content.
+func (l *Link) around(dst []byte, kind wire.Kind, id wire.ID, content []byte) (out []byte, at int, err error) {
+	if _, err := l.cfg.Format.Check(content); err != nil {
+		return dst, 0, err
+	}
+	return l.cfg.Format.AppendAround(dst, kind, id, len(content))
+}
+
 // AppendCall writes a request for a path with one encoded value each for args and kwargs; otherwise as AppendRequest.
 func (l *Link) AppendCall(dst []byte, path string, args, kwargs []byte) ([]byte, uint64, error) {
-	return l.appendOwn(dst, func(dst []byte, id uint64) ([]byte, error) {
+	return l.appendOwn(dst, 0, func(dst []byte, id uint64) ([]byte, error) {
 		return l.cfg.Format.AppendCall(dst, id, path, args, kwargs)
 	})
 }
 
-func (l *Link) appendOwn(dst []byte, write func([]byte, uint64) ([]byte, error)) ([]byte, uint64, error) {
+// appendOwn counts a request of which so many bytes are elsewhere.
+func (l *Link) appendOwn(dst []byte, elsewhere int, write func([]byte, uint64) ([]byte, error)) ([]byte, uint64, error) {
 	id := l.next
 	l.next++
 	if len(l.pending) >= l.cfg.MaxPending {
@@ -124,7 +143,7 @@ func (l *Link) appendOwn(dst []byte, write func([]byte, uint64) ([]byte, error))
 	if err != nil {
 		return dst, id, err
 	}
-	size := len(out) - len(dst)
+	size := len(out) - len(dst) + elsewhere
 	if len(l.pending) > 0 && l.pendingBytes+size > l.cfg.MaxPendingBytes {
 		return dst, id, fmt.Errorf("%w: %d bytes wait for their reply, limit MaxPendingBytes %d", ErrPendingLimit, l.pendingBytes, l.cfg.MaxPendingBytes)
 	}
@@ -180,6 +199,23 @@ func (l *Link) appendReply(dst []byte, kind wire.Kind, number uint64, content []
 	}
 	delete(l.open, number)
 	return out, nil
+}
+
+// AppendReplyAround is AppendResult, or AppendFailure when it failed, without the content, which belongs in front of the byte at of what comes
+// back. The request is closed.
+func (l *Link) AppendReplyAround(dst []byte, number uint64, failed bool, content []byte) (out []byte, at int, err error) {
+	id, ok := l.open[number]
+	if !ok {
+		return dst, 0, fmt.Errorf("%w: %d", ErrNoSuchRequest, number)
+	}
+	kind := wire.Result
+	if failed {
+		kind = wire.Exception
+	}
+	if out, at, err = l.around(dst, kind, id, content); err == nil {
+		delete(l.open, number)
+	}
+	return out, at, err
 }
 
 // Drop closes a request of the peer without a reply. It is false when the request was answered or dropped before.

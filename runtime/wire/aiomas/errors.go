@@ -18,6 +18,8 @@ var (
 	ErrNotCall = errors.New("not a call")
 	// ErrLimit: a limit of the Format is exceeded; see LimitError.
 	ErrLimit = errors.New("limit exceeded")
+	// ErrNotAround: a codec that has to see the content wrote a payload around it.
+	ErrNotAround = errors.New("payloads of this codec cannot be written around their content")
 	// ErrUnsupported: a Blosc chunk is compressed in a way that no aiomas uses
 	// and that is not read here.
 	ErrUnsupported = errors.New("unsupported compression")

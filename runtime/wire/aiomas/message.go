@@ -251,6 +251,26 @@ func (f Format) AppendMessage(dst []byte, kind Kind, id ID, content []byte) ([]b
 	return f.finish(append(appendOr(dst, content, "null"), ']'), begin)
 }
 
+// AppendAround writes the payload of any message but for its content, which is
+// elsewhere: size bytes of one encoded value that belong in front of the byte at.
+// On an error dst comes back as it was; ErrNotAround is one of a codec that has
+// to see the content.
+func (f Format) AppendAround(dst []byte, kind Kind, id ID, size int) (out []byte, at int, err error) {
+	if f.Codec == MsgPackBlosc {
+		return dst, 0, ErrNotAround
+	}
+	begin := len(dst)
+	dst = f.appendHead(dst, kind, id)
+	at = len(dst)
+	if f.Codec == JSON {
+		dst = append(dst, ']')
+	}
+	if n := len(dst) - begin + size; n > f.maxFrame() {
+		return dst[:begin], 0, &LimitError{Limit: "MaxFrameBytes", Max: f.maxFrame(), Got: int64(n)}
+	}
+	return dst, at, nil
+}
+
 // AppendException writes the payload of an exception with a text, normally a
 // traceback. On an error dst comes back as it was.
 func (f Format) AppendException(dst []byte, id ID, text string) ([]byte, error) {

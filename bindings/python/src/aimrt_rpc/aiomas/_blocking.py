@@ -76,6 +76,10 @@ class _BlockingChannel:
             raise ValueError(f"codec is {type(codec).__name__}, a blocking client knows JSON, MsgPack and MsgPackBlosc")
         self.codec = codec
         codec.add_serializer(object, self._serialize, self._deserialize)
+        texts = codecs.has_texts(codec)
+        self._hosted_feed: Callable[..., Any] = _core.hosted_feed_text if texts else _core.hosted_feed
+        self._hosted_request: Callable[..., Any] = _core.hosted_request_text if texts else _core.hosted_request
+        self._hosted_reply: Callable[..., bytes] = _core.hosted_reply_text if texts else _core.hosted_reply
         self._dumps = codecs.encode_content(codec)
         self._loads = codecs.decode_content(codec)
         self._timeout_s = timeout_s
@@ -128,11 +132,11 @@ class _BlockingChannel:
         finally:
             self._lock.release()
 
-    def _call(self, data: bytes, deadline: Optional[float], timeout_s: Optional[float]) -> Any:
+    def _call(self, data: Any, deadline: Optional[float], timeout_s: Optional[float]) -> Any:
         if self._socket is None:
             raise ConnectionResetError("Connection closed")
         try:
-            number, frame = _core.hosted_request(self._handle, data)
+            number, frame = self._hosted_request(self._handle, data)
         except LibraryError as error:
             limit = error.result == _abi.AIMRT_RPC_RESULT_LIMIT
             raise (LimitError if limit else SerializationError)(str(error)) from error
@@ -181,13 +185,13 @@ class _BlockingChannel:
             raise self._lost(error) from error
         if not data:
             raise self._lost(None)
-        events, output, error_text = _core.hosted_feed(self._handle, data)
+        events, output, error_text = self._hosted_feed(self._handle, data)
         found: Optional[Any] = None
         for kind, got, content in events:
             if kind == _abi.AIMRT_RPC_CONNECTION_EVENT_REQUEST:
                 text = "LookupError: No RPC service running for this side of the connection.\n"
                 exception = _abi.AIMRT_RPC_CONNECTION_EVENT_EXCEPTION
-                output += _core.hosted_reply(self._handle, got, exception, self._dumps(text))
+                output += self._hosted_reply(self._handle, got, exception, self._dumps(text))
             elif got == number:
                 found = (kind, content)
         if output:

@@ -54,6 +54,11 @@ _EXCEPTION = _abi.AIMRT_RPC_CONNECTION_EVENT_EXCEPTION
 _FRAME = _abi.AIMRT_RPC_CONNECTION_EVENT_FRAME
 _OPAQUE = _abi.AIMRT_RPC_CONNECTION_CODEC_OPAQUE
 
+# glibc gives the memory of a large message back to the system and takes it anew for the next one, page fault by page fault, until a block
+# of this size has been freed once. The pages are never touched.
+_HEAP_SLACK = 2 << 20
+bytes(_HEAP_SLACK)
+
 # What the library is told for RESULT and EXCEPTION.
 _REPLY_KINDS = (0, _RESULT, _EXCEPTION)
 # Pending calls are looked through for cancelled ones when there are this many, then when their number has doubled.
@@ -144,6 +149,10 @@ class Channel:
         self._loop = loop
         self._options = options
         self._peername = transport.get_extra_info("peername")
+        texts = codecs.has_texts(codec)
+        self._hosted_feed: Callable[..., Any] = _core.hosted_feed_text if texts else _core.hosted_feed
+        self._hosted_request: Callable[..., Tuple[int, bytes]] = _core.hosted_request_text if texts else _core.hosted_request
+        self._hosted_reply: Callable[..., bytes] = _core.hosted_reply_text if texts else _core.hosted_reply
         self._dumps = codecs.encode_content(codec)
         self._loads = codecs.decode_content(codec)
         self._handle = _core.hosted_create(number, limits.max_frame_size, limits.max_depth, limits.max_pending, limits.max_open)
@@ -163,6 +172,8 @@ class Channel:
         self._out_size = 0
         self._flush_scheduled = False
         self._write_paused = False
+        self._unsent: Deque[bytes] = collections.deque()  # what the transport has no room for
+        self._unsent_size = 0
         self._held: Deque[bytes] = collections.deque()
         self._held_size = 0  # of held replies and of requests that nobody has taken
         self._drain_waiters: Deque[Future] = collections.deque()
@@ -212,7 +223,7 @@ class Channel:
         if self._envelope is not None and len(self._pending) >= self._options.limits.max_pending and not self._sweep():
             raise LimitError(f"{len(self._pending)} calls wait for their reply, limit max_pending")
         try:
-            number, frame = _core.hosted_request(self._handle, data) if self._envelope is None else self._envelope.request(data)
+            number, frame = self._hosted_request(self._handle, data) if self._envelope is None else self._envelope.request(data)
         except LibraryError as error:
             number, frame = self._request_again(data, error)
         future = self._loop.create_future()
@@ -221,6 +232,10 @@ class Channel:
             self._sweep()
         if self._reading_paused:
             self._resume_reading()
+        if self._write_paused:
+            self._unsent.append(frame)
+            self._unsent_size += len(frame)
+            return future
         if not self._flush_scheduled:
             if len(self._pending) == 1 and self._transport is not None:  # nothing else is likely to come along
                 self._transport.write(frame)
@@ -228,6 +243,7 @@ class Channel:
             self._flush_scheduled = True
             self._loop.call_soon(self._flush)
         self._out.append(frame)
+        self._out_size += len(frame)
         return future
 
     def send_timed(self, content: Any, timeout_s: float) -> Future:
@@ -254,20 +270,20 @@ class Channel:
             pass
 
     def _check_unsent(self) -> None:
-        unsent = 0 if self._transport is None else self._transport.get_write_buffer_size()
+        unsent = self._unsent_size + (0 if self._transport is None else self._transport.get_write_buffer_size())
         if unsent > _MAX_UNSENT:
             raise LimitError(f"{unsent} bytes wait because the peer does not read, limit {_MAX_UNSENT}")
 
-    def _request_again(self, data: bytes, error: LibraryError) -> Tuple[int, bytes]:
+    def _request_again(self, data: Any, error: LibraryError) -> Tuple[int, bytes]:
         """Tries a refused request once more without the cancelled calls; raises what a caller understands."""
         if error.result == _abi.AIMRT_RPC_RESULT_LIMIT and self._sweep():
             try:
-                return _core.hosted_request(self._handle, data)
+                return self._hosted_request(self._handle, data)
             except LibraryError as second:
                 error = second
         raise self._refused(data, error) from error
 
-    def _refused(self, data: bytes, error: LibraryError) -> Exception:
+    def _refused(self, data: Any, error: LibraryError) -> Exception:
         """Says what a content that the library refused means."""
         limits = self._options.limits
         if error.result != _abi.AIMRT_RPC_RESULT_LIMIT:
@@ -348,7 +364,7 @@ class Channel:
             return
         if self._envelope is None:
             try:
-                frame = _core.hosted_reply(self._handle, number, _REPLY_KINDS[kind], content)
+                frame = self._hosted_reply(self._handle, number, _REPLY_KINDS[kind], content)
             except LibraryError as error:
                 self._reply_refused(number, kind, content, error)
                 return
@@ -371,7 +387,7 @@ class Channel:
                 self._flush_scheduled = True
                 self._loop.call_soon(self._flush)
 
-    def _reply_refused(self, number: int, kind: int, content: bytes, error: LibraryError) -> None:
+    def _reply_refused(self, number: int, kind: int, content: Any, error: LibraryError) -> None:
         """Answers with why a reply cannot be sent."""
         if error.result == _abi.AIMRT_RPC_RESULT_NOT_FOUND:
             raise RuntimeError("This request was answered before.") from None
@@ -408,9 +424,10 @@ class Channel:
             return
         self._flush_scheduled = True  # here, at the end
         try:
-            events, output, error = _core.hosted_feed(self._handle, data if type(data) is bytes else bytes(data))
+            events, output, error = self._hosted_feed(self._handle, data if type(data) is bytes else bytes(data))
             if output:
                 self._out.append(output)
+                self._out_size += len(output)
             pending = self._pending
             for kind, number, content in events:
                 if kind == _REQUESTED:
@@ -462,12 +479,30 @@ class Channel:
     def _flush(self) -> None:
         """Writes what has been collected."""
         self._flush_scheduled = False
-        out = self._out
+        out, size = self._out, self._out_size
         if not out:
             return
         self._out, self._out_size = [], 0
-        if self._transport is not None:
+        if self._transport is None:
+            return
+        if size <= _WRITE_SIZE and not self._unsent:
             self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+            return
+        self._unsent.extend(out)
+        self._unsent_size += size
+        self._write_unsent()
+
+    def _write_unsent(self) -> None:
+        """Writes what waited, as long as the transport has room: what it has to keep it copies."""
+        unsent = self._unsent
+        while unsent and not self._write_paused and self._transport is not None:
+            piece = [unsent.popleft()]
+            size = len(piece[0])
+            while unsent and size + len(unsent[0]) <= _WRITE_SIZE:
+                piece.append(unsent.popleft())
+                size += len(piece[-1])
+            self._unsent_size -= size
+            self._transport.write(b"".join(piece))
 
     def _pause_writing(self) -> None:
         self._write_paused = True
@@ -475,6 +510,7 @@ class Channel:
     def _resume_writing(self) -> None:
         """Sends what waited for the peer to read, as long as the transport has room."""
         self._write_paused = False
+        self._write_unsent()
         while self._held and not self._write_paused and self._transport is not None:
             piece: List[bytes] = []
             size = 0
@@ -542,8 +578,8 @@ class Channel:
         if transport is None:
             return
         self._flush()
-        if self._held:
-            transport.write(b"".join(self._held))
+        for frame in (*self._unsent, *self._held):
+            transport.write(frame)
         self._in_queue.clear()
         self._finish(ConnectionResetError("Connection closed"))
         transport.close()
@@ -578,6 +614,8 @@ class Channel:
         self._lost = exc
         self._transport = None
         self._out = []
+        self._unsent.clear()
+        self._unsent_size = 0
         self._held.clear()
         self._held_size = 0
         pending, self._pending = self._pending, {}

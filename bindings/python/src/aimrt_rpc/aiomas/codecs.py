@@ -29,6 +29,8 @@ Serializer = Tuple[type, Serialize, Deserialize]
 T = TypeVar("T")
 
 _TYPE_KEY = "__type__"
+# In encoded values up to this long the key is searched: without it no map means an object. Longer ones have all their maps looked at.
+_SEARCHED_SIZE = 4096
 
 
 @overload
@@ -147,19 +149,24 @@ class JSON(Codec):
 
     def encode(self, data: Any) -> bytes:
         """Encodes a value."""
+        return self._encode_text(data).encode()
+
+    def _encode_text(self, data: Any) -> str:
         if self._encode_parts is None or self._markers:  # no accelerator, or a serializer encodes something itself
-            return json.dumps(data, default=self.serialize_obj).encode()
+            return json.dumps(data, default=self.serialize_obj)
         try:
-            return "".join(self._encode_parts(data, 0)).encode()
+            return "".join(self._encode_parts(data, 0))
         except BaseException:
             self._markers.clear()
             raise
 
     def decode(self, data: bytes) -> Any:
         """Decodes a value; maps that stand for objects become these."""
-        text = str(data, "utf-8")
+        return self._decode_text(str(data, "utf-8"))
+
+    def _decode_text(self, text: str) -> Any:
         # a key can hide behind escapes
-        decoder = self._objects if _TYPE_KEY in text or "\\" in text else self._plain
+        decoder = self._objects if len(text) > _SEARCHED_SIZE or _TYPE_KEY in text or "\\" in text else self._plain
         try:
             value, end = decoder.scan_once(text, 0)
         except StopIteration:
@@ -210,7 +217,7 @@ class MsgPack(Codec):
 
     def decode(self, data: bytes) -> Any:
         """Decodes a value; maps that stand for objects become these."""
-        if self._every_map or b"__type__" in data:
+        if self._every_map or len(data) > _SEARCHED_SIZE or b"__type__" in data:
             return msgpack.unpackb(data, object_hook=self.deserialize_obj, **self._options)
         return msgpack.unpackb(data, **self._options)
 
@@ -249,14 +256,23 @@ class MsgPackBlosc(MsgPack):
         return super().decode(chunk[_BLOSC_HEADER.size :])
 
 
-def encode_content(codec: Codec) -> Callable[[Any], bytes]:
-    """Gives how a codec encodes contents that the library puts into payloads."""
-    return super(MsgPackBlosc, codec).encode if isinstance(codec, MsgPackBlosc) else codec.encode
+def encode_content(codec: Codec) -> Callable[[Any], Any]:
+    """Gives how a codec encodes contents that the library puts into payloads: as text when :func:`has_texts`, else as bytes."""
+    if isinstance(codec, MsgPackBlosc):
+        return super(MsgPackBlosc, codec).encode
+    return codec._encode_text if isinstance(codec, JSON) and has_texts(codec) else codec.encode
 
 
-def decode_content(codec: Codec) -> Callable[[bytes], Any]:
+def decode_content(codec: Codec) -> Callable[[Any], Any]:
     """Gives how a codec decodes contents that the library took out of payloads."""
-    return super(MsgPackBlosc, codec).decode if isinstance(codec, MsgPackBlosc) else codec.decode
+    if isinstance(codec, MsgPackBlosc):
+        return super(MsgPackBlosc, codec).decode
+    return codec._decode_text if isinstance(codec, JSON) and has_texts(codec) else codec.decode
+
+
+def has_texts(codec: Codec) -> bool:
+    """Says whether the contents that the library takes and gives are texts."""
+    return library_number(codec) == 0
 
 
 def library_number(codec: Codec) -> int:

@@ -359,7 +359,7 @@ class RpcClient:
             return
         channel._on_request = None  # somebody takes requests by hand
         channel._open -= 1
-        channel._requested(number, content, len(content) if isinstance(content, bytes) else 0)
+        channel._requested(number, content, len(content) if isinstance(content, (bytes, str)) else 0)
 
     def _serialize_obj(self, obj: Any) -> str:
         """Gives the path of a service that is sent to the peer."""
