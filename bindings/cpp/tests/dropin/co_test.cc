@@ -126,9 +126,10 @@ struct OnOtherThread {
   std::thread::id* id;
   bool await_ready() { return false; }
   void await_suspend(std::coroutine_handle<> handle) {
-    std::thread other([handle] { handle.resume(); });
-    *id = other.get_id();
-    other.join();
+    std::thread([handle, to = id] {
+      *to = std::this_thread::get_id();
+      handle.resume();
+    }).join();
   }
   void await_resume() {}
 };

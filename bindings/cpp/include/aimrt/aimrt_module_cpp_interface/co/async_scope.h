@@ -46,10 +46,11 @@ class AsyncScope {
 
     bool await_ready() const noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> handle) const {
-      std::lock_guard lock(state->mutex);
-      state->closed = true;
-      if (state->running == 0) return false;
-      state->waiting.push_back(handle);
+      const std::shared_ptr<State> keep = state;  // this may be gone as soon as the lock is free
+      std::lock_guard lock(keep->mutex);
+      keep->closed = true;
+      if (keep->running == 0) return false;
+      keep->waiting.push_back(handle);
       return true;
     }
     void await_resume() const noexcept {}
