@@ -137,6 +137,19 @@ func TestGzip_RoundTripAndCaps(t *testing.T) {
 	}
 }
 
+// TestGunzip_UniformMessages_PassUpToFreeBytes: 200 KiB of zeros are what other implementations test their limits with.
+func TestGunzip_UniformMessages_PassUpToFreeBytes(t *testing.T) {
+	for _, n := range []int{200 << 10, FreeBytes} {
+		if got, err := Gunzip(Gzip(nil, make([]byte, n)), 0); err != nil || len(got) != n {
+			t.Errorf("%d zeros: %d back, %v", n, len(got), err)
+		}
+	}
+	var ratio *RatioError
+	if _, err := Gunzip(Gzip(nil, make([]byte, FreeBytes+1)), 0); !errors.As(err, &ratio) {
+		t.Errorf("%d zeros: %v, expected a RatioError", FreeBytes+1, err)
+	}
+}
+
 func FuzzSplitter(f *testing.F) {
 	f.Add(framed(false, "a", "bc"), uint8(3))
 	f.Add([]byte{0, 0xff, 0xff, 0xff, 0xff}, uint8(1))

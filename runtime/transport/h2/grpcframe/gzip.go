@@ -12,9 +12,10 @@ import (
 // MaxRatio is how many times larger than its compressed form a message may be.
 const MaxRatio = 100
 
-// FreeBytes may come out of however few bytes: a short run of zeros compresses
-// better than MaxRatio and threatens nobody.
-const FreeBytes = 64 << 10
+// FreeBytes may come out of however few bytes: messages of zeros compress a
+// thousand times, and other implementations of gRPC send them. As many of these
+// as a connection has streams (1000) stay below what it may buffer anyway.
+const FreeBytes = 256 << 10
 
 // RatioError is a message that inflates more than MaxRatio allows.
 type RatioError struct{ Deflated int }
