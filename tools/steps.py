@@ -158,6 +158,7 @@ INSTALL = f"{PY} -m pip install -q --disable-pip-version-check --no-deps --force
 WHEEL = [Step("wheel", f"make --no-print-directory wheel && {INSTALL}", 900, needs=("build",))]
 AIOMAS = f"{PY} -m pytest -q -p no:cacheprovider tests/interop/aiomas_py"
 EXAMPLES = f"{PY} -m pytest -q -p no:cacheprovider examples/examples_test.py"
+GRPC_PEERS = "make --no-print-directory grpc-peers"
 GENERATED = "'*_gen*' '*_abi.py' capi/exports.map docs/c-api.md docs/status.md"
 
 TARGETS["lint"] = [
@@ -179,7 +180,7 @@ TARGETS["test"] = [
     Step("go", f"{GO} -race ./...", 1200),
     Step("fuzz", "FUZZTIME=20s python3 tools/fuzz.py runtime/wire/aiomas runtime/value runtime/transport/framed", 600),
     Step("fuzz-mqtt", "FUZZTIME=6s python3 tools/fuzz.py runtime/wire/aimrtmqtt runtime/transport/mqttx", 120),
-    Step("interop", f"cd tests/interop && {GO} ./...", 900),
+    Step("interop", f"{GRPC_PEERS} && cd tests/interop && {GO} ./...", 900),
     Step("interop-aiomas", AIOMAS, 900, needs=("wheel",)),
     Step("c-half", "make --no-print-directory -C capi/ctest run-executor run-front", 1200),
     Step("abi", "make --no-print-directory abi-test", 900, needs=("build",)),
@@ -202,7 +203,7 @@ TARGETS["interop"] = [
     *WHEEL,
     Step("http-peers", f"{GO} ./runtime/backend/http ./runtime/transport/httpx ./runtime/wire/aimrthttp", 900),
     Step("grpc-peers", f"{GO} ./runtime/backend/grpc ./runtime/transport/h2 ./runtime/wire/aimrtgrpc", 900),
-    Step("go-peers", f"cd tests/interop && {GO} ./...", 1800),
+    Step("go-peers", f"{GRPC_PEERS} && cd tests/interop && {GO} ./...", 1800),
     Step("aiomas-peers", f"INTEROP_FULL=1 {AIOMAS}", 1800, show=True, needs=("wheel",)),
     Step("examples", EXAMPLES, 600, needs=("wheel",)),
 ]
@@ -210,6 +211,9 @@ TARGETS["conformance"] = [
     *PREPARE,
     Step("languages", "make --no-print-directory conformance-full", 3600),
     Step("http2", "tools/h2spec.sh", 600),
+    Step("grpc", "make --no-print-directory grpc-conformance", 900),
+    Step("grpc-server", "make --no-print-directory connect-server", 600),
+    Step("grpc-client", "make --no-print-directory connect-client", 600),
 ]
 TARGETS["soak"] = [*PREPARE, Step("soak", "make --no-print-directory soak-test", 7200, show=True, needs=("build",))]
 TARGETS["fuzz"] = [Step("fuzz", "python3 tools/fuzz.py", 7200, show=True)]

@@ -32,3 +32,36 @@ conformance-test: conformance-programs ## cross-language suites, a sample in whi
 
 conformance-full: conformance-programs ## cross-language suites, all combinations
 	@$(GO) run ./$(CONFORMANCE_SRC)/run
+
+# gRPC's own tests. The programs of other projects are installed into build/tools once.
+GRPC_SRC         := tests/interop/grpcconformance
+GRPC_PEERS       := $(addprefix $(BUILD)/tools/grpcinterop/,client server)
+CONNECT_TESTER   := $(BUILD)/tools/connectconformance
+GRPC_SOAK        ?= 2000
+CONNECT_EXPECTED_server := 372
+CONNECT_EXPECTED_client := 403
+
+.PHONY: grpc-peers grpc-conformance connect-server connect-client
+
+grpc-peers: $(GRPC_PEERS)
+
+$(GRPC_PEERS):
+	@mkdir -p $(@D) $(BUILD)/log
+	@GOBIN="$(CURDIR)/$(@D)" $(GO) install google.golang.org/grpc/interop/$(@F)@v1.85.0 >$(BUILD)/log/grpcinterop-$(@F).log 2>&1 \
+	  || { tail -n 20 $(BUILD)/log/grpcinterop-$(@F).log >&2; false; }
+
+$(CONNECT_TESTER):
+	@mkdir -p $(@D) $(BUILD)/log
+	@GOBIN="$(CURDIR)/$(@D)" $(GO) install connectrpc.com/conformance/cmd/connectconformance@v1.0.5 >$(BUILD)/log/connectconformance.log 2>&1 \
+	  || { tail -n 20 $(BUILD)/log/connectconformance.log >&2; false; }
+
+grpc-conformance: $(GRPC_PEERS) ## grpc-go's interoperability cases and soaks, our server and our client
+	@cd tests/interop && GRPC_SOAK_CALLS=$(GRPC_SOAK) $(GO) test -count=1 -v ./grpcconformance/...
+
+# connectconformance in one mode. A case that fails, or a number of cases other than expected, fails the target.
+connect-server connect-client: connect-%: $(CONNECT_TESTER)
+	@mkdir -p $(CONFORMANCE_DIR)
+	@$(GO) -C tests/interop build -o $(CURDIR)/$(CONFORMANCE_DIR)/reference-$* ./grpcconformance/reference
+	@$(CONNECT_TESTER) --conf $(GRPC_SRC)/features.yaml --mode $* -- $(CONFORMANCE_DIR)/reference-$* $* >$(BUILD)/log/connect-$*.log 2>&1; \
+	  grep -v '^$$' $(BUILD)/log/connect-$*.log | tail -n 40; grep -qx '$(CONNECT_EXPECTED_$*) passed, 0 failed' $(BUILD)/log/connect-$*.log \
+	  || { echo "connectconformance in $* mode: expected $(CONNECT_EXPECTED_$*) passed, 0 failed; the log is $(BUILD)/log/connect-$*.log" >&2; false; }
