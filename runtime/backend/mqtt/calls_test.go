@@ -349,6 +349,33 @@ func TestTwoServers_ShareTheRequests_AndHaveTopicsOfTheirOwn(t *testing.T) {
 	}
 }
 
+func TestStop_LeavesRequestsToOtherServers_AndServesTheOpenOnes(t *testing.T) {
+	testx.NoLeaks(t)
+	address := broker(t, "127.0.0.1:0").Addr()
+	arrived := make(chan *rpc.Call, 1)
+	client, stopping, m := pair(t, address, "", "", func(_ context.Context, call *rpc.Call) { arrived <- call })
+	open := newCall(m, "open")
+	begin(client, open)
+	served := <-arrived
+	other, _ := newBackend(t, "", plugin(address, "other"))
+	if err := other.RegisterService(m, rpc.Next(echo)); err != nil {
+		t.Fatal(err)
+	}
+	start(t, other)
+	stopping.Stop()
+	row := 0
+	testx.Eventually(t, "all requests to go elsewhere", func() bool {
+		if row++; !invoke(t, client, newCall(m, "x")).OK() {
+			row = 0
+		}
+		return row >= 30
+	})
+	served.Finish(rpc.OK, rpc.BytesPayload("pb", []byte("late")))
+	if status := ended(t, open); !status.OK() || response(t, open) != "late" {
+		t.Errorf("the open call: %v", status)
+	}
+}
+
 // TestBroker_KilledUnderCalls_EveryCallEndsOnce_AndItRecovers has callers that go on while the broker is killed and started again.
 func TestBroker_KilledUnderCalls_EveryCallEndsOnce_AndItRecovers(t *testing.T) {
 	for qos := range 3 {

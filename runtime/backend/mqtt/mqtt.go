@@ -219,8 +219,19 @@ func (b *Backend) Address() string {
 	return b.embedded.Addr()
 }
 
-// Stop refuses requests from now on; calls that are being served go on.
-func (b *Backend) Stop() { b.stopping.Store(true) }
+// Stop leaves further requests to other servers and refuses those that come nevertheless; calls that are being served go on.
+func (b *Backend) Stop() {
+	if b.stopping.Swap(true) {
+		return
+	}
+	var requests []*mqttx.Subscription
+	b.mu.Lock()
+	for _, s := range b.services {
+		requests = append(requests, s.requests...)
+	}
+	b.mu.Unlock()
+	b.session.Unsubscribe(requests...)
+}
 
 // Close ends the session and waits for its goroutines, and for those of handlers that are still in their function.
 func (b *Backend) Close(ctx context.Context) error {

@@ -21,6 +21,7 @@ type service struct {
 	serve               rpc.Handler
 	rule                serverRule
 	topic, private, end string
+	requests            []*mqttx.Subscription // for requests
 }
 
 // RegisterService subscribes to the function's requests: those for any server, unless the rule says no, and those for this one.
@@ -45,13 +46,13 @@ func (b *Backend) RegisterService(m *rpc.Method, serve rpc.Handler) error {
 	}
 	qos := byte(s.rule.QoS)
 	routes := map[string]route{s.private: {serve: s}, s.end: {end: s}}
-	filters := []*mqttx.Subscription{{Filter: s.private, QoS: qos}, {Filter: s.end}}
+	s.requests = []*mqttx.Subscription{{Filter: s.private, QoS: qos}}
 	if s.rule.AllowShare {
 		routes[s.topic] = route{serve: s}
-		filters = append(filters, &mqttx.Subscription{Filter: aimrtmqtt.SharedFilter(s.topic), QoS: qos})
+		s.requests = append(s.requests, &mqttx.Subscription{Filter: aimrtmqtt.SharedFilter(s.topic), QoS: qos})
 	}
 	b.addRoutes(routes)
-	b.session.Subscribe(filters...)
+	b.session.Subscribe(append([]*mqttx.Subscription{{Filter: s.end}}, s.requests...)...)
 	b.mu.Lock()
 	b.services = append(b.services, s)
 	b.mu.Unlock()

@@ -266,6 +266,14 @@ func subscribePacket(id uint16, list []*Subscription) []byte {
 	return bytesOf(packets.SUBSCRIBE, s)
 }
 
+func unsubscribePacket(id uint16, list []*Subscription) []byte {
+	u := &packets.Unsubscribe{PacketID: id, Properties: &packets.Properties{}}
+	for _, sub := range list {
+		u.Topics = append(u.Topics, sub.Filter)
+	}
+	return bytesOf(packets.UNSUBSCRIBE, u)
+}
+
 // readSuback gives one reason per subscription asked for.
 func readSuback(body []byte) (id uint16, reasons []byte, err error) {
 	ack := packets.Suback{Properties: &packets.Properties{}}

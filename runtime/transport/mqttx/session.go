@@ -2,9 +2,11 @@ package mqttx
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -147,6 +149,26 @@ func (s *Session) Subscribe(list ...*Subscription) {
 	l := s.talking
 	if l != nil {
 		s.ask(l, list)
+	}
+	s.mu.Unlock()
+	if l != nil {
+		l.flush()
+	}
+}
+
+// Unsubscribe takes filters back; messages that are on their way still come.
+func (s *Session) Unsubscribe(list ...*Subscription) {
+	if len(list) == 0 {
+		return
+	}
+	s.mu.Lock()
+	s.subscriptions = slices.DeleteFunc(s.subscriptions, func(sub *Subscription) bool { return slices.Contains(list, sub) })
+	l := s.talking
+	if l != nil {
+		id := s.newID()
+		s.asked[id] = nil
+		packet := unsubscribePacket(id, list)
+		l.queue(func(dst []byte) []byte { return append(dst, packet...) })
 	}
 	s.mu.Unlock()
 	if l != nil {
@@ -378,6 +400,10 @@ func (s *Session) arrived(l *link, first byte, body []byte) error {
 		s.step(l, kind, id, reason)
 	case packets.SUBACK:
 		return s.answered(body)
+	case packets.UNSUBACK: // whatever it says, there is nothing more to do
+		if len(body) >= 2 {
+			s.unasked(binary.BigEndian.Uint16(body))
+		}
 	case packets.DISCONNECT:
 		return readDisconnect(body)
 	case packets.PINGRESP:
@@ -436,6 +462,18 @@ func (s *Session) deliver(m *Message) {
 	s.cfg.Receive(m)
 }
 
+// unasked forgets an UNSUBSCRIBE.
+func (s *Session) unasked(id uint16) {
+	s.mu.Lock()
+	if list, known := s.asked[id]; known && list == nil {
+		delete(s.asked, id)
+	}
+	failed, news := s.goUp()
+	s.mu.Unlock()
+	news()
+	report(failed)
+}
+
 // answered notes what the broker made of subscriptions.
 func (s *Session) answered(body []byte) error {
 	id, reasons, err := readSuback(body)
@@ -444,7 +482,7 @@ func (s *Session) answered(body []byte) error {
 	}
 	s.mu.Lock()
 	list, known := s.asked[id]
-	if !known || len(reasons) != len(list) {
+	if !known || list == nil || len(reasons) != len(list) {
 		s.mu.Unlock()
 		return malformed("SUBACK that does not fit a SUBSCRIBE")
 	}
