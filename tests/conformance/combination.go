@@ -7,7 +7,7 @@ import (
 
 // Axis values. A backend "direct" is local inside one package: messages are handed over as they are.
 var (
-	Backends       = []Backend{{"direct", "local", false}, {"local", "local", false}, {"http", "http", true}, {"grpc", "grpc", true}}
+	Backends       = []Backend{{"direct", "local", false}, {"local", "local", false}, {"http", "http", true}, {"grpc", "grpc", true}, {"aiomas", "aiomas", true}}
 	Serializations = []Serialization{{"raw-pb", "raw", "pb"}, {"raw-json", "raw", "json"}, {"message-pb", "message", "pb"}, {"message-json", "message", "json"}}
 	Styles         = []string{"now", "later"}
 )
@@ -18,6 +18,8 @@ var Capabilities = []string{
 	"network",       // they do not
 	"http",          // the backend
 	"grpc",          // the backend
+	"aiomas",        // the backend
+	"carries_meta",  // the backend carries metadata, the timeout, and that a caller waits no more
 	"ends_early",    // a call can end before its handler does: timeouts and cancels apply
 	"shares",        // client and server share a package: a call ends when its handler does
 	"hands_over",    // messages go from one to the other as they are, in no serialization
@@ -36,6 +38,9 @@ type Backend struct {
 	Shown   string // the name in the configuration and in metadata
 	Network bool
 }
+
+// carries tells whether programs can send their bytes in that way: aiomas takes a message in json apart, so bytes that are no JSON do not travel.
+func (b Backend) carries(s Serialization) bool { return b.Name != "aiomas" || s.Name != "raw-json" }
 
 // Serialization is a value of the second axis: how the programs see messages, and how they are encoded.
 type Serialization struct{ Name, Form, Encoding string }
@@ -76,7 +81,7 @@ func Full(languages []string) []Combination {
 			for _, client := range languages {
 				for _, server := range languages {
 					for _, style := range Styles {
-						if b.Network || client == server {
+						if b.carries(s) && (b.Network || client == server) {
 							out = append(out, Combination{b, s, client, server, style})
 						}
 					}
@@ -153,6 +158,9 @@ func (c Combination) has(needed, client, server []string) bool {
 		} else {
 			offered = append(offered, "ends_early")
 		}
+	}
+	if c.Backend.Name != "aiomas" {
+		offered = append(offered, "carries_meta")
 	}
 	if c.Backend.Name == "direct" && c.Serialization.Form == "message" && slices.Contains(client, "native_messages") {
 		offered = append(offered, "hands_over")

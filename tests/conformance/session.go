@@ -81,10 +81,9 @@ func serverModules() []module {
 }
 
 // configuration of one program. The third module is always called inside the process.
-func configuration(backend, plugin, url string) string {
-	options := ""
-	if url != "" {
-		options = fmt.Sprintf(", options: {clients_options: [{func_name: '(.*)', server_url: '%s'}]}", url)
+func configuration(backend, plugin, options string) string {
+	if options != "" {
+		options = ", options: {" + options + "}"
 	}
 	more := ""
 	if backend != "local" {
@@ -102,6 +101,16 @@ func configuration(backend, plugin, url string) string {
       - {func_name: '.*Third/.*', enable_backends: [local]}
       - {func_name: '(.*)', enable_backends: [%s]}
 `, plugin, more, backend, backend)
+}
+
+// listenOptions make a server of a backend listen that has no plugin of AimRT's.
+var listenOptions = map[string]string{
+	"aiomas": "codec: msgpack, listen: 'tcp://127.0.0.1:0'",
+}
+
+// clientOptions are what a client of a backend needs beside the server's address.
+var clientOptions = map[string]string{
+	"aiomas": "codec: msgpack, ",
 }
 
 // listenPlugins make a server of each network backend listen.
@@ -168,15 +177,16 @@ func (p *pool) session(c Combination) (session, error) {
 		return session{client: both.process, server: both.process}, both.err
 	}
 	server := p.get("server/"+c.Backend.Name+"/"+c.Server, func() (*process, string, error) {
-		return p.open(c.Server, c.Server+" server", configuration(c.Backend.Shown, listenPlugins[c.Backend.Name], ""), serverModules())
+		return p.open(c.Server, c.Server+" server", configuration(c.Backend.Shown, listenPlugins[c.Backend.Name], listenOptions[c.Backend.Name]), serverModules())
 	})
 	if server.err != nil {
 		return session{}, server.err
 	}
 	client := p.get("client/"+c.Backend.Name+"/"+c.Client+"/"+c.Server, func() (*process, string, error) {
-		url := "http://" + server.address
+		options := fmt.Sprintf("%sclients_options: [{func_name: '(.*)', server_url: '%s://%s'}]",
+			clientOptions[c.Backend.Name], c.Backend.Name, server.address)
 		modules := []module{{Name: "client", Package: clientPackage, Call: registrations(false)}}
-		return p.open(c.Client, c.Client+" client of "+c.Server, configuration(c.Backend.Shown, "", url), modules)
+		return p.open(c.Client, c.Client+" client of "+c.Server, configuration(c.Backend.Shown, "", options), modules)
 	})
 	return session{client.process, server.process, server.address}, client.err
 }

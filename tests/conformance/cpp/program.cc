@@ -84,7 +84,7 @@ class program {
     need(runtime_.start_async());
     const json::document statistics(need(runtime_.statistics()).to_string());
     std::string address;  // of the one backend that listens
-    for (const char *backend : {"http", "grpc"}) address += statistics.root()["addresses"][backend].text();
+    for (const char *backend : {"http", "grpc", "aiomas"}) address += statistics.root()["addresses"][backend].text();
     return "{\"address\":" + json::quote(address) + "}";
   }
 

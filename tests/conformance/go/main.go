@@ -148,7 +148,11 @@ func (p *program) open(c *command) (any, error) {
 	if err := p.runtime.Start(ctx); err != nil {
 		return nil, err
 	}
-	return map[string]any{"address": p.runtime.Address("http") + p.runtime.Address("grpc")}, nil
+	address := "" // of the one backend that listens
+	for _, backend := range []string{"http", "grpc", "aiomas"} {
+		address += p.runtime.Address(backend)
+	}
+	return map[string]any{"address": address}, nil
 }
 
 func (p *program) addModule(m module) error {

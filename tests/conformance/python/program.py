@@ -139,7 +139,7 @@ class Program:
                 module.serve(one["function"], self.handler(one), request=codec, response=codec)
         self.runtime.start()
         addresses = self.runtime.statistics()["addresses"]
-        return {"address": "".join(addresses.get(backend, "") for backend in ("http", "grpc"))}
+        return {"address": "".join(addresses.get(backend, "") for backend in ("http", "grpc", "aiomas"))}
 
     def context(self, command):
         """Makes or finds the context of a call; None when the call has none."""
