@@ -57,6 +57,9 @@ func frontService(s *core.Service) *C.front_service {
 	return nil
 }
 
+// LogLevelsChanged mirrors the levels of the modules' loggers.
+func (s planSink) LogLevelsChanged() { s.r.mirrorLogLevels() }
+
 // StateChanged mirrors the state of the runtime.
 func (s planSink) StateChanged(state core.State) {
 	if state == core.Init {

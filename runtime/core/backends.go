@@ -77,7 +77,7 @@ func (r *Runtime) makeBackends(c *config.Config) error {
 		r.backends = append(r.backends, runningBackend{entry.Type, b})
 	}
 	for _, p := range c.Plugin.Plugins {
-		if !usedPlugins[p.Name] {
+		if _, control := controlPlugins[p.Name]; !usedPlugins[p.Name] && !control {
 			p.Options.Accept() // nobody here reads them, so they are not misspelt
 		}
 	}
@@ -116,8 +116,11 @@ func (r *Runtime) notePlugins(c *config.Config) {
 	r.passed = append(r.passed, r.options.PassedKeys...)
 }
 
-// pluginServed tells whether a backend here reads the plugin's options.
+// pluginServed tells whether something here reads the plugin's options.
 func pluginServed(plugin string) bool {
+	if _, control := controlPlugins[plugin]; control {
+		return true
+	}
 	for name := range builtinBackends {
 		if aimrt.PluginOfBackend(name) == plugin {
 			return true

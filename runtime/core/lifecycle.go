@@ -48,6 +48,10 @@ func (r *Runtime) Initialize(ctx context.Context) error {
 		r.shutdown(ctx)
 		return fail(Config, err)
 	}
+	if err := r.serveControl(r.Config()); err != nil {
+		r.shutdown(ctx)
+		return err
+	}
 	r.ready.Store(true)
 	return nil
 }

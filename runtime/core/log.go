@@ -69,7 +69,13 @@ func (r *Runtime) SetLogLevel(logger string, level LogLevel) error {
 	if r.State() == PreInit || r.logs == nil {
 		return failf(InvalidState, "loggers exist from Initialize on")
 	}
-	return fail(NotFound, r.logs.SetLevel(logger, level))
+	if err := r.logs.SetLevel(logger, level); err != nil {
+		return fail(NotFound, err)
+	}
+	if sink, ok := r.options.Sink.(LogLevelSink); ok {
+		sink.LogLevelsChanged()
+	}
+	return nil
 }
 
 // LogLevels gives the level of every logger.
