@@ -1,6 +1,6 @@
 """The real aiomas with TLS, its contexts made by its own helpers.
 
-    secure_peer.py server|client CODEC tcp ADDRESS CA CERTIFICATE KEY     otherwise as peer.py
+secure_peer.py server|client CODEC tcp ADDRESS CA CERTIFICATE KEY     otherwise as peer.py
 """
 
 import asyncio
