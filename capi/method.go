@@ -94,6 +94,7 @@ func (m *moduleObject) registerService(o *C.aimrt_rpc_service_options_t, registe
 	served, err := register(core.ServiceOptions{
 		Name: text(&o.name), Shape: rpc.Shape(o.shape), Request: typesOf(o.request_type, raw), Response: typesOf(o.response_type, raw),
 		Descriptor: bytesOf(&o.descriptor), Handler: s, Foreign: s,
+		NonBlocking: o.queue != 0 || o.flags&C.AIMRT_RPC_SERVICE_NON_BLOCKING != 0,
 	})
 	if err != nil {
 		return nil, err

@@ -104,7 +104,7 @@ func (r *Router) Add(o ServiceOptions) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{runtime: m.runtime, method: method, handler: o.Handler, foreign: o.Foreign}
+	s := &Service{runtime: m.runtime, method: method, handler: o.Handler, foreign: o.Foreign, nonBlocking: o.NonBlocking}
 	s.ended = s.end
 	s.route.Store(&serviceRoute{Route: match, filters: filters, chain: filter.Chain(filters, o.Handler.Handle)})
 	if err := r.tree.Add(o.Name, method, routed{s}); err != nil {

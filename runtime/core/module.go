@@ -227,7 +227,7 @@ func (m *Module) RegisterService(o ServiceOptions) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{runtime: r, method: method, handler: o.Handler, foreign: o.Foreign}
+	s := &Service{runtime: r, method: method, handler: o.Handler, foreign: o.Foreign, nonBlocking: o.NonBlocking}
 	s.ended = s.end
 	if err := addTo(&r.services, s, "service", r.log); err != nil {
 		return nil, err

@@ -26,6 +26,9 @@ type ServiceOptions struct {
 	Handler    rpc.Handler
 	// Foreign is the sink's object when the sink can call the handler without this package; nil for handlers in Go.
 	Foreign any
+	// NonBlocking declares that the handler returns at once, also when it finishes later: a backend may run it on the goroutine that reads
+	// the connection of the call.
+	NonBlocking bool
 }
 
 // Service is a method that one module serves.
@@ -37,7 +40,12 @@ type Service struct {
 	counts  codeCounts
 	route   atomic.Pointer[serviceRoute]
 	ended   func(*rpc.Call)
+
+	nonBlocking bool
 }
+
+// NonBlocking tells whether a backend may run the handler on the goroutine that reads; filters could wait.
+func (s *Service) NonBlocking() bool { return s.nonBlocking && len(s.route.Load().filters) == 0 }
 
 type serviceRoute struct {
 	registry.Route

@@ -1,10 +1,12 @@
 package aiomas
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -302,4 +304,33 @@ func TestConn_Reference_NamesWhatIsServed(t *testing.T) {
 		t.Fatalf("%q, %v", path, ok)
 	}
 	gives(t, c, "echo", `[[`+string(value)+`], {}]`, `[[`+string(value)+`], {}]`)
+}
+
+// quickHandler declares that it returns at once.
+type quickHandler struct {
+	backendtest.HandlerFunc
+	quick bool
+}
+
+func (h quickHandler) NonBlocking() bool { return h.quick }
+
+func TestConn_HandlerThatNeverBlocks_RunsOnTheGoroutineThatReads(t *testing.T) {
+	for _, quick := range []bool{true, false} {
+		reading := make(chan bool, 1)
+		tree := dialect.NewTree()
+		err := tree.Add("here", nil, quickHandler{func(ctx context.Context, call *rpc.Call) {
+			reading <- bytes.Contains(debug.Stack(), []byte("framed.(*Conn).read"))
+			echo(ctx, call)
+		}, quick})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := dial(t, listen(t, ListenConfig{Address: "tcp://127.0.0.1:0", Options: Options{Handler: tree}}), DialConfig{})
+		for range 3 {
+			gives(t, c, "here", `[[1], {}]`, `[[1], {}]`)
+			if got := <-reading; got != quick {
+				t.Errorf("declared non-blocking %v, ran where it is read %v", quick, got)
+			}
+		}
+	}
 }

@@ -21,8 +21,12 @@ type serverCall struct {
 	context rpc.CallContext
 	session *session
 	number  uint64
+	handler rpc.Handler
 	encode  func(rpc.Payload) ([]byte, error) // makes the result; nil: the response is the value
 }
+
+// nonBlocking is a handler that may declare that it returns at once.
+type nonBlocking interface{ NonBlocking() bool }
 
 // Deadline of the context: aiomas has none.
 func (*serverCall) Deadline() (time.Time, bool) { return time.Time{}, false }
@@ -50,8 +54,8 @@ var anyMethod = func() *rpc.Method {
 }()
 
 // take hands a request to the workers; mu is held. Requests are begun in the order of their arrival and run beside each other: a handler may
-// wait for a call of its own over the same connection.
-func (s *session) take(e dialect.Event) {
+// wait for a call of its own over the same connection. A request whose handler never waits is given back instead, unless others are in line.
+func (s *session) take(e dialect.Event, handler rpc.Handler) *serverCall {
 	for _, part := range []struct {
 		name string
 		raw  []byte
@@ -59,11 +63,11 @@ func (s *session) take(e dialect.Event) {
 	}{{"args", e.Call.Args, wire.Array}, {"kwargs", e.Call.Kwargs, wire.Map}} {
 		if shape := s.format.ShapeOf(part.raw); shape != part.want {
 			s.except(e.Number, "TypeError", fmt.Sprintf("%s are %s, expected %s", part.name, shape, part.want))
-			return
+			return nil
 		}
 	}
 	path := string(e.Call.Path)
-	c := &serverCall{session: s, number: e.Number}
+	c := &serverCall{session: s, number: e.Number, handler: handler}
 	c.context = rpc.CallContext{
 		Kind: rpc.ServerContext, FunctionName: path, Serialization: s.serial, Timeout: -1,
 		Metadata: rpc.MetadataOf(rpc.Pair{Key: dialect.KeyPath, Value: path}),
@@ -72,13 +76,22 @@ func (s *session) take(e dialect.Event) {
 	c.Peer, c.Conn, c.Tag = s.peer, s.conn, c
 	c.Request = rpc.BytesPayload(s.serial, dialect.AppendPair(nil, s.format, e.Call.Args, e.Call.Kwargs))
 	s.serving[c] = struct{}{}
+	if tree, ok := handler.(*dialect.Tree); ok {
+		if method, found, err := tree.Resolve(path); err == nil {
+			c.Method, c.handler = method, found
+		}
+	}
+	if quick, ok := c.handler.(nonBlocking); ok && len(s.inbox) == 0 && quick.NonBlocking() {
+		return c
+	}
 	s.inbox = append(s.inbox, c)
 	if s.idle+s.waking >= len(s.inbox) {
 		s.arrived.Signal()
-		return
+		return nil
 	}
 	s.waking++
 	guard.Go("aiomas handler", s.work)
+	return nil
 }
 
 // work serves requests until there are none, and then waits for more when nobody else does.
@@ -114,7 +127,7 @@ func (s *session) handle(c *serverCall) {
 		}
 	}()
 	c.OnFinish(answer)
-	s.conn.handler().Handle(c, &c.Call)
+	c.handler.Handle(c, &c.Call)
 }
 
 // answer sends the outcome of a call to the peer.

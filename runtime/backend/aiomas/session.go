@@ -31,6 +31,7 @@ type session struct {
 	scratch    []byte
 	backlog    []outgoing // what the socket had no room for, in order
 	replyBytes int        // of the answers in it
+	inside     bool       // a handler runs on the goroutine that reads
 	draining   bool
 	room       sync.Cond // replyBytes has shrunk
 
@@ -121,7 +122,11 @@ const keepScratch = 64 << 10
 func (s *session) post(payload []byte, call *rpc.Call) {
 	s.scratch = nil
 	if !s.draining {
-		err := s.fc.TrySend(payload)
+		send := s.fc.TrySend
+		if s.inside {
+			send = s.fc.TrySendSoon
+		}
+		err := send(payload)
 		if err == nil && cap(payload) <= keepScratch {
 			s.scratch = payload
 		}
@@ -164,8 +169,10 @@ func (s *session) drain() {
 
 // Frame takes one payload of the peer, on the goroutine that reads.
 func (s *session) Frame(fc *framed.Conn, payload []byte) {
+	handler := s.conn.handler()
 	s.mu.Lock()
 	for s.replyBytes > s.conn.options.MaxReplyBytes {
+		fc.Flush()
 		s.room.Wait() // the peer does not read: it is not read from either
 	}
 	e, out, err := s.link.ReceiveCall(nil, payload)
@@ -184,8 +191,15 @@ func (s *session) Frame(fc *framed.Conn, payload []byte) {
 	}
 	switch e.Kind {
 	case dialect.Requested:
-		s.take(e)
+		c := s.take(e, handler)
+		s.inside = c != nil
 		s.mu.Unlock()
+		if c != nil {
+			s.handle(c)
+			s.mu.Lock()
+			s.inside = false
+			s.mu.Unlock()
+		}
 	case dialect.Replied, dialect.Failed:
 		p := s.pending[e.Number]
 		delete(s.pending, e.Number)

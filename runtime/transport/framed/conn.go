@@ -25,6 +25,8 @@ type Conn struct {
 	closing  bool    // nothing more is taken to send
 	reason   error   // not nil once the connection has ended
 	filling  *buffer // frames the writer has not taken yet; nil when there are none
+	writing  bool    // Flush writes: the writer has to wait
+	busy     bool    // the writer writes: Flush must not
 	queued   int     // bytes in filling and in the writer's hands
 	waiting  []*waiter
 	writable chan struct{} // closed and forgotten when there is room; nil when nobody asked

@@ -579,3 +579,55 @@ func TestDial_NobodyThere_ErrorNamesTheAddress(t *testing.T) {
 		t.Fatalf("error %v", err)
 	}
 }
+
+// soonMirror sends every frame back together with those that came with it.
+type soonMirror struct{ *inbox }
+
+func (m soonMirror) Frame(c *Conn, payload []byte) {
+	if err := c.TrySendSoon(payload); err != nil {
+		c.Fail(err)
+	}
+}
+
+func TestTrySendSoon_AlongWithOtherSenders_KeepsFramesWholeAndInOrder(t *testing.T) {
+	const frames = 2000
+	peer, c := raw(t, Config{MaxQueueBytes: 64 << 20}, soonMirror{newInbox()})
+	size := func(i int) int { return 5 + i*i%3000 + i%200/199*(2<<20) } // some are more than Flush writes
+	guard.Go("test peer", func() {
+		for i := range frames {
+			payload := bytes.Repeat([]byte{byte(i)}, size(i))
+			binary.BigEndian.PutUint32(payload, uint32(i))
+			_, _ = peer.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(payload))), payload...))
+		}
+	})
+	guard.Go("test sender", func() {
+		for range frames {
+			_ = c.Send(context.Background(), []byte("hi"))
+		}
+	})
+	// The peer reads late, so that the socket is full in the middle of a frame.
+	testx.Eventually(t, "a full queue", func() bool { return c.Queued() > 1<<20 })
+	if err := peer.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	for echoed, others := 0, 0; echoed < frames || others < frames; {
+		var header [headerBytes]byte
+		if _, err := io.ReadFull(peer, header[:]); err != nil {
+			t.Fatalf("after %d and %d frames: %v", echoed, others, err)
+		}
+		payload := make([]byte, binary.BigEndian.Uint32(header[:]))
+		if _, err := io.ReadFull(peer, payload); err != nil {
+			t.Fatal(err)
+		}
+		if string(payload) == "hi" {
+			others++
+			continue
+		}
+		tail := payload[min(4, len(payload)):]
+		if len(payload) != size(echoed) || binary.BigEndian.Uint32(payload) != uint32(echoed) || !bytes.Equal(tail, bytes.Repeat([]byte{byte(echoed)}, len(tail))) {
+			t.Fatalf("frame %d is %d bytes that begin with %x, expected %d", echoed, len(payload), payload[:4], size(echoed))
+		}
+		echoed++
+	}
+	testx.Eventually(t, "an empty queue", func() bool { return c.Queued() == 0 })
+}

@@ -77,6 +77,7 @@ func (r *reader) fill() error {
 // between two.
 func (r *reader) read(into []byte, inside bool) (int, error) {
 	c := r.conn
+	c.Flush()
 	for {
 		limit := c.cfg.IdleTimeout
 		if inside {

@@ -55,15 +55,17 @@ func TestWrap_TLSBothSides_CarriesFramesAndIdentity(t *testing.T) {
 	names := make(chan string, 1)
 	l := listen(t, ListenConfig{Wrap: server, Accept: func(c *Conn) Handler {
 		names <- c.NetConn().(*tls.Conn).ConnectionState().PeerCertificates[0].DNSNames[0]
-		return mirror{newInbox()}
+		return soonMirror{newInbox()}
 	}})
 	c, in := dial(t, l, DialConfig{Wrap: client})
-	payload := bytes.Repeat([]byte("secret"), 100_000)
-	if err := c.Send(background(t), payload); err != nil {
-		t.Fatal(err)
-	}
-	if got := next(t, in.frames, "the echo"); !bytes.Equal(got, payload) {
-		t.Fatalf("%d bytes came back, want %d", len(got), len(payload))
+	for _, count := range []int{10, 100_000} {
+		payload := bytes.Repeat([]byte("secret"), count)
+		if err := c.Send(background(t), payload); err != nil {
+			t.Fatal(err)
+		}
+		if got := next(t, in.frames, "the echo"); !bytes.Equal(got, payload) {
+			t.Fatalf("%d bytes came back, want %d", len(got), len(payload))
+		}
 	}
 	if name := next(t, names, "the client's name"); name != "peer.test" {
 		t.Fatalf("client is %q", name)

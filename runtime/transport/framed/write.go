@@ -5,9 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -45,6 +47,9 @@ type waiter struct {
 func (c *Conn) Send(ctx context.Context, payload []byte) error {
 	w, err := c.offer(payload, true)
 	if w == nil {
+		if err == nil {
+			c.poke()
+		}
 		return err
 	}
 	select {
@@ -58,7 +63,86 @@ func (c *Conn) Send(ctx context.Context, payload []byte) error {
 // TrySend is Send that never waits: ErrQueueFull when there is no room.
 func (c *Conn) TrySend(payload []byte) error {
 	_, err := c.offer(payload, false)
+	if err == nil {
+		c.poke()
+	}
 	return err
+}
+
+// TrySendSoon is TrySend while Frame runs: the frame leaves together with those
+// that follow, before the next one is waited for, or with Flush.
+func (c *Conn) TrySendSoon(payload []byte) error {
+	_, err := c.offer(payload, false)
+	return err
+}
+
+// Flush writes what TrySendSoon has queued as far as the socket has room, on the
+// calling goroutine: waking the writing one costs more than a small write. It
+// never waits; the writer has the rest.
+func (c *Conn) Flush() {
+	c.mu.Lock()
+	batch := c.filling
+	switch {
+	case batch == nil:
+		c.mu.Unlock()
+		return
+	case c.writing || c.busy || c.reason != nil || len(batch.b) > flushBytes:
+		c.mu.Unlock()
+		c.poke()
+		return
+	}
+	c.filling, c.writing = nil, true
+	c.mu.Unlock()
+	n := writeNow(c.nc, batch.b)
+	if n > 0 && c.cfg.IdleTimeout > 0 {
+		c.lastSent.Store(time.Now().UnixNano())
+	}
+	c.mu.Lock()
+	c.writing = false
+	if rest := batch.b[n:]; len(rest) > 0 && c.reason == nil { // in front of what was queued meanwhile
+		left := &buffer{append([]byte(nil), rest...)}
+		if c.filling != nil {
+			left.b = append(left.b, c.filling.b...)
+		}
+		c.filling = left
+	}
+	c.mu.Unlock()
+	batch.free()
+	c.wrote(n)
+	c.mu.Lock()
+	more := c.filling != nil || c.closing
+	c.mu.Unlock()
+	if more {
+		c.poke()
+	}
+}
+
+// flushBytes is the most that Flush writes: a long write is the writer's.
+const flushBytes = 64 << 10
+
+// writeNow writes what the socket takes at once; nothing when it is wrapped. An
+// error is left for the writer to find.
+func writeNow(nc net.Conn, data []byte) int {
+	socket, ok := nc.(syscall.Conn)
+	if !ok {
+		return 0
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	written := 0
+	err = raw.Write(func(fd uintptr) bool {
+		n, err := syscall.Write(int(fd), data)
+		if err == nil {
+			written = n
+		}
+		return true
+	})
+	if err != nil {
+		return 0
+	}
+	return written
 }
 
 // Writable returns a channel that is closed when the queue has room or the
@@ -84,7 +168,8 @@ func (c *Conn) Queued() int {
 	return c.queued
 }
 
-// offer queues the frame, or returns a waiter when it has to wait and may.
+// offer queues the frame, or returns a waiter when it has to wait and may. The
+// writer is not told.
 func (c *Conn) offer(payload []byte, mayWait bool) (*waiter, error) {
 	if n := len(payload); n > c.cfg.MaxFrameBytes || int64(n) > 1<<32-1 {
 		return nil, &FrameSizeError{Size: int64(n), Max: c.cfg.MaxFrameBytes}
@@ -100,7 +185,6 @@ func (c *Conn) offer(payload []byte, mayWait bool) (*waiter, error) {
 	case len(c.waiting) == 0 && c.fits(payload):
 		c.enqueue(payload)
 		c.mu.Unlock()
-		c.poke()
 		return nil, nil
 	case !mayWait || len(c.waiting) >= c.cfg.MaxWaiting:
 		defer c.mu.Unlock()
@@ -205,10 +289,15 @@ func (c *Conn) write() {
 func (c *Conn) take() (batch *buffer, finished bool) {
 	for {
 		c.mu.Lock()
-		batch, c.filling = c.filling, nil
-		ended, closing := c.reason != nil, c.closing
+		c.busy = false
+		ended, closing, wait := c.reason != nil, c.closing, c.writing
+		if !wait {
+			batch, c.filling = c.filling, nil
+			c.busy = batch != nil
+		}
 		c.mu.Unlock()
 		switch {
+		case wait && !ended:
 		case ended:
 			return nil, false
 		case batch != nil:
