@@ -10,6 +10,7 @@
 #include <aimrt_rpc/coroutine.hpp>
 #include <aimrt_rpc/error.hpp>
 #include <aimrt_rpc/executor.hpp>
+#include <aimrt_rpc/filter.hpp>
 #include <aimrt_rpc/function.hpp>
 #include <aimrt_rpc/handle.hpp>
 #include <aimrt_rpc/method.hpp>

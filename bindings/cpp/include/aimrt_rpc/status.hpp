@@ -25,6 +25,9 @@ namespace detail {
 // Ends a call being served.
 result_code finish_call(aimrt_rpc_call_t call, const status &how, const aimrt_rpc_payload_t *response,
                         aimrt_rpc_error_t *why) noexcept;
+// Lends a status to C: f(const aimrt_rpc_status_t *) gets nullptr for a plain OK.
+template <class F>
+result_code lend_status(const status &how, F &&f);
 }  // namespace detail
 
 // A value: code, message, details, trace, and what another system said. OK with the standard text costs no memory.
@@ -109,8 +112,8 @@ class [[nodiscard]] status {
   }
 
  private:
-  friend result_code detail::finish_call(aimrt_rpc_call_t call, const status &how, const aimrt_rpc_payload_t *response,
-                                         aimrt_rpc_error_t *why) noexcept;
+  template <class F>
+  friend result_code detail::lend_status(const status &how, F &&f);
 
   struct extra {
     std::string message, trace, dialect, code;
@@ -148,13 +151,13 @@ class [[nodiscard]] status {
 inline bool operator==(const status &a, const status &b) noexcept { return a.code() == b.code() && a.message() == b.message(); }
 inline bool operator!=(const status &a, const status &b) noexcept { return !(a == b); }
 
-inline result_code detail::finish_call(aimrt_rpc_call_t call, const status &how, const aimrt_rpc_payload_t *response,
-                                       aimrt_rpc_error_t *why) noexcept {
+template <class F>
+result_code detail::lend_status(const status &how, F &&f) {
   const status::extra *more = how.more_.get();
-  if (how.ok() && more == nullptr) return aimrt_rpc_call_finish(call, nullptr, response, why);
+  if (how.ok() && more == nullptr) return std::forward<F>(f)(static_cast<const aimrt_rpc_status_t *>(nullptr));
   aimrt_rpc_status_t native = AIMRT_RPC_CALL_STATUS_INIT;
   native.code = how.number();
-  if (more == nullptr) return aimrt_rpc_call_finish(call, &native, response, why);
+  if (more == nullptr) return std::forward<F>(f)(&native);
   native.message = to_c(more->message);
   native.trace = to_c(more->trace);
   std::vector<aimrt_rpc_pair_t> pairs;
@@ -162,7 +165,12 @@ inline result_code detail::finish_call(aimrt_rpc_call_t call, const status &how,
   for (const auto &pair : more->details) pairs.push_back({to_c(pair.first), to_c(pair.second)});
   native.details = pairs.data();
   native.detail_count = pairs.size();
-  return aimrt_rpc_call_finish(call, &native, response, why);
+  return std::forward<F>(f)(&native);
+}
+
+inline result_code detail::finish_call(aimrt_rpc_call_t call, const status &how, const aimrt_rpc_payload_t *response,
+                                       aimrt_rpc_error_t *why) noexcept {
+  return lend_status(how, [&](const aimrt_rpc_status_t *native) { return aimrt_rpc_call_finish(call, native, response, why); });
 }
 
 }  // namespace aimrt_rpc
