@@ -20,6 +20,10 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "benchmarks/aiomas"))
+
+import compare as aiomas  # noqa: E402 - a program of its own too
+
 BENCH = ROOT / "build" / "bench"
 PYTHON = str(ROOT / "build/venv/bin/python")
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
@@ -64,6 +68,7 @@ ROWS += [
     for who, subject in (("C++", "cpp"), ("Python", "py"))
     for what, peer in (("TCP ping-pong", "tcp.64"), ("raw paho", "paho.mqtt{}.64"))
 ]
+ROWS += [(name, f"aiomas.{pair}.{cell}", f"aiomas.real.{cell}") for name, pair, cell in aiomas.ROWS]
 
 
 def run(*command: str, **env: str) -> List[Dict[str, Any]]:
@@ -140,6 +145,7 @@ def over_mqtt(here: str) -> List[Dict[str, Any]]:
 def prepare(stubs: str) -> None:
     """Builds the programs and the stubs."""
     BENCH.mkdir(parents=True, exist_ok=True)
+    aiomas.prepare()
     flags = [
         "-std=c++17",
         "-O2",
@@ -221,7 +227,7 @@ def one_round(stubs: str) -> List[Dict[str, Any]]:
     port = free_port()
     with server(PYTHON, f"{here}/grpcio_flight.py", "serve", port):
         figures += run(PYTHON, f"{here}/grpcio_flight.py", "call", port, "2000")
-    return figures + over_mqtt(here)
+    return figures + over_mqtt(here) + aiomas.one_round()
 
 
 def main() -> None:
