@@ -64,17 +64,17 @@ func TestServer_FramesOfAimRTsClient(t *testing.T) {
 	}
 }
 
-// sendCall writes the frames of a call.
-func sendCall(t *testing.T, c net.Conn) *http2.Framer {
+// sendHead opens the connection and writes the head of AimRT's call with further fields.
+func sendHead(t *testing.T, c net.Conn, more ...[2]string) *http2.Framer {
 	t.Helper()
 	var head bytes.Buffer
 	encoder := hpack.NewEncoder(&head)
-	for _, f := range [][2]string{
+	for _, f := range append([][2]string{
 		{":method", "POST"}, {":path", path}, {":scheme", "http"}, {":authority", "127.0.0.1"}, {"content-type", "application/grpc+proto"},
 		{"aimrt-request_id", "1"}, {"aimrt-backend", "grpc"}, {"grpc-timeout", "3000000000n"}, {"user-agent", "grpc-c++-aimrt/1.7.0"},
 		{"aimrt-serialization_type", "pb"}, {"te", "trailers"},
-	} {
-		if err := encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}); err != nil {
+	}, more...) {
+		if err := encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1], Sensitive: len(f[1]) > 1000}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -83,14 +83,36 @@ func sendCall(t *testing.T, c net.Conn) *http2.Framer {
 	}
 	framer := http2.NewFramer(c, c)
 	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	for _, write := range []func() error{
+	const most = 16384
+	writes := []func() error{
 		func() error {
 			return framer.WriteSettings(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 100}, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1<<31 - 1})
 		},
 		func() error { return framer.WriteWindowUpdate(0, 2147418112) },
 		func() error {
-			return framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: head.Bytes(), EndHeaders: true})
+			last := head.Len() <= most
+			return framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: head.Next(most), EndHeaders: last})
 		},
+	}
+	for _, write := range writes {
+		if err := write(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for head.Len() > 0 {
+		part := head.Next(most)
+		if err := framer.WriteContinuation(1, head.Len() == 0, part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return framer
+}
+
+// sendCall writes the frames of a call.
+func sendCall(t *testing.T, c net.Conn) *http2.Framer {
+	t.Helper()
+	framer := sendHead(t, c)
+	for _, write := range []func() error{
 		func() error { return framer.WriteData(1, false, []byte("\x00\x00\x00\x00\x04\x0a\x02hi")) },
 		func() error { return framer.WriteData(1, true, nil) },
 	} {
