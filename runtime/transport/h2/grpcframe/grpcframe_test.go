@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -147,6 +149,38 @@ func TestGunzip_UniformMessages_PassUpToFreeBytes(t *testing.T) {
 	var ratio *RatioError
 	if _, err := Gunzip(Gzip(nil, make([]byte, FreeBytes+1)), 0); !errors.As(err, &ratio) {
 		t.Errorf("%d zeros: %v, expected a RatioError", FreeBytes+1, err)
+	}
+}
+
+// TestGunzip_Bombs_AllocateNothing: neither one that tells its size nor one that lies about it gets memory.
+func TestGunzip_Bombs_AllocateNothing(t *testing.T) {
+	honest := Gzip(nil, make([]byte, 8<<20))
+	lying := bytes.Clone(honest)
+	binary.LittleEndian.PutUint32(lying[len(lying)-4:], 1000)
+	short := Gzip(nil, []byte("message"))
+	tests := map[string]struct {
+		data []byte
+		text string
+	}{
+		"honest":           {honest, "inflate to more than 100 times"},
+		"lying":            {lying, "more than the 1000 bytes that it announces"},
+		"two files":        {bytes.Repeat(honest, 2), "inflate to more than 100 times"},
+		"two small files":  {bytes.Repeat(short, 2), "behind its end"},
+		"announces more":   {append(bytes.Clone(short[:len(short)-4]), 0, 0, 1, 0), "checksum"},
+		"other checksum":   {append(bytes.Clone(short[:len(short)-5]), ^short[len(short)-5], 7, 0, 0, 0), "checksum"},
+		"beyond the limit": {append(bytes.Clone(short[:len(short)-4]), 0xff, 0xff, 0xff, 0xff), "4294967295 bytes exceeds MaxMessage"},
+	}
+	for name, tt := range tests {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := Gunzip(tt.data, 0)
+		runtime.ReadMemStats(&after)
+		if err == nil || !strings.Contains(err.Error(), tt.text) {
+			t.Errorf("%s: %v, expected %q", name, err, tt.text)
+		}
+		if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<20 {
+			t.Errorf("%s: %d bytes were allocated", name, grown)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package grpcframe
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -45,32 +46,51 @@ func Gzip(dst, data []byte) []byte {
 	return out.Bytes()
 }
 
+// gzipBytes are the header and the trailer of a gzip file.
+const gzipBytes = 18
+
 // Gunzip is the message inside data, at most limit bytes (0: DefaultMaxMessage)
-// and MaxRatio times as many as data has, FreeBytes in any case.
+// and MaxRatio times as many as data has, FreeBytes in any case. The file's last
+// four bytes announce the size: one beyond the limits is refused unread, and
+// what does not keep to its size is broken.
 func Gunzip(data []byte, limit int) ([]byte, error) {
 	if limit == 0 {
 		limit = DefaultMaxMessage
+	}
+	if len(data) < gzipBytes {
+		return nil, fmt.Errorf("compressed message: %w", io.ErrUnexpectedEOF)
 	}
 	r, _ := readers.Get().(*gzip.Reader)
 	if r == nil {
 		r = new(gzip.Reader)
 	}
 	defer readers.Put(r)
-	if err := r.Reset(bytes.NewReader(data)); err != nil {
+	in := bytes.NewReader(data)
+	if err := r.Reset(in); err != nil {
 		return nil, fmt.Errorf("compressed message: %w", unexpected(err))
 	}
-	most := min(limit, max(FreeBytes, MaxRatio*len(data)))
-	var out bytes.Buffer
-	n, err := io.Copy(&out, io.LimitReader(r, int64(most)+1))
-	switch {
-	case n > int64(limit):
-		return nil, &SizeError{Limit: limit, What: "inflated message"}
-	case n > int64(most):
+	r.Multistream(false)
+	size := binary.LittleEndian.Uint32(data[len(data)-4:])
+	switch most := min(limit, max(FreeBytes, MaxRatio*len(data))); {
+	case uint64(size) > uint64(limit):
+		return nil, &SizeError{Size: uint64(size), Limit: limit, What: "inflated message"}
+	case uint64(size) > uint64(most):
 		return nil, &RatioError{Deflated: len(data)}
-	case err != nil:
+	}
+	out := make([]byte, size)
+	if _, err := io.ReadFull(r, out); err != nil {
 		return nil, fmt.Errorf("compressed message: %w", unexpected(err))
 	}
-	return out.Bytes(), nil
+	var more [1]byte // behind the last byte the checksum is compared
+	switch n, err := r.Read(more[:]); {
+	case n > 0:
+		return nil, fmt.Errorf("compressed message: inflates to more than the %d bytes that it announces", size)
+	case !errors.Is(err, io.EOF):
+		return nil, fmt.Errorf("compressed message: %w", err)
+	case in.Len() > 0:
+		return nil, fmt.Errorf("compressed message: %d bytes behind its end", in.Len())
+	}
+	return out, nil
 }
 
 func unexpected(err error) error {
