@@ -77,7 +77,7 @@ func (r *Runtime) makeBackends(c *config.Config) error {
 		r.backends = append(r.backends, runningBackend{entry.Type, b})
 	}
 	for _, p := range c.Plugin.Plugins {
-		if _, control := controlPlugins[p.Name]; !usedPlugins[p.Name] && !control {
+		if !usedPlugins[p.Name] && !pluginServed(p.Name) {
 			p.Options.Accept() // nobody here reads them, so they are not misspelt
 		}
 	}
@@ -118,7 +118,9 @@ func (r *Runtime) notePlugins(c *config.Config) {
 
 // pluginServed tells whether something here reads the plugin's options.
 func pluginServed(plugin string) bool {
-	if _, control := controlPlugins[plugin]; control {
+	_, control := controlPlugins[plugin]
+	_, filters := filterPlugins[plugin]
+	if control || filters {
 		return true
 	}
 	for name := range builtinBackends {

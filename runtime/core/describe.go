@@ -10,6 +10,7 @@ import (
 	"aimrtrpc/internal/guard"
 	"aimrtrpc/runtime/backend"
 	"aimrtrpc/runtime/config"
+	"aimrtrpc/runtime/filter"
 	"aimrtrpc/runtime/registry"
 	"aimrtrpc/runtime/rpc"
 )
@@ -167,6 +168,7 @@ func (r *Runtime) Statistics() ([]byte, error) {
 		HeapBytes  uint64                      `json:"heap_bytes"`
 		SystemByte uint64                      `json:"go_system_bytes"`
 		Panics     map[string]uint64           `json:"panics"`
+		Metrics    *filter.Snapshot            `json:"metrics,omitempty"` // of the filter otp_metrics
 	}{State: r.State().String(), OpenCalls: clients, Served: served, Methods: []methodCounts{}, Executors: []executorCounts{},
 		Backends: map[string]map[string]int64{}, Addresses: map[string]string{}, Goroutines: runtime.NumGoroutine(), Guarded: guard.Live(),
 		HeapBytes: memory.HeapAlloc, SystemByte: memory.Sys, Panics: guard.Panics()}
@@ -177,6 +179,10 @@ func (r *Runtime) Statistics() ([]byte, error) {
 		out.Methods = append(out.Methods, newMethodCounts(c.method, "client", &c.counts))
 	}
 	if r.State() != PreInit {
+		if r.metrics != nil {
+			snapshot := r.metrics.Snapshot()
+			out.Metrics = &snapshot
+		}
 		for _, e := range r.executors.All() {
 			out.Executors = append(out.Executors, executorCounts{e.Name(), e.Type(), e.Queued()})
 		}

@@ -13,15 +13,21 @@ import (
 
 // Limits of filters.
 const (
-	MaxFilters         = 1024 // of one runtime, besides the built in ones
+	MaxFilters         = 1024 // of one runtime, besides the stock ones
 	MaxFilterNameBytes = 512
 )
 
-// filterDebugLog is the name of AimRT's logging filter.
-const filterDebugLog = "debug_log"
+// Names of AimRT's filters.
+const (
+	filterDebugLog      = "debug_log" // always there
+	filterTrace         = "otp_trace" // with opentelemetry_plugin and its trace_otlp_http_exporter_url
+	filterSimpleTrace   = "otp_simple_trace"
+	filterMetrics       = "otp_metrics"           // with its metrics_otlp_http_exporter_url
+	filterIntrospection = "service_introspection" // with service_introspection_plugin
+)
 
-// builtinFilters lists the filters that exist whatever the configuration says, on both sides.
-var builtinFilters = []string{filterDebugLog}
+// stockFilters are names that modules cannot take, on both sides.
+var stockFilters = []string{filterDebugLog, filterTrace, filterSimpleTrace, filterMetrics, filterIntrospection}
 
 // FilterSide of a call.
 type FilterSide = filter.Side
@@ -50,8 +56,8 @@ func (r *Runtime) addFilter(f NamedFilter) error {
 	if err := r.need("a filter can only be registered", PreInit, Init); err != nil {
 		return err
 	}
-	if slices.Contains(builtinFilters, f.Name) {
-		return failf(AlreadyExists, "%s filter %q is built in", f.Side, f.Name)
+	if slices.Contains(stockFilters, f.Name) {
+		return failf(AlreadyExists, "%s filter %q is a stock one", f.Side, f.Name)
 	}
 	r.modMu.Lock()
 	defer r.modMu.Unlock()
@@ -72,11 +78,18 @@ func (r *Runtime) addFilter(f NamedFilter) error {
 	return nil
 }
 
-// addFilters registers the built in filters and those of the options.
-func (r *Runtime) addFilters() error {
-	for _, side := range []filter.Side{filter.Client, filter.Server} {
+// addFilters registers the stock filters of the configuration and those of the options.
+func (r *Runtime) addFilters(c *config.Config) error {
+	for _, side := range bothSides {
 		if err := r.filters.Add(side, filterDebugLog, filter.DebugLog(side, r.log, aimrt.ContextText)); err != nil {
 			return err
+		}
+	}
+	for _, p := range c.Plugin.Plugins {
+		if add, ok := filterPlugins[p.Name]; ok {
+			if err := add(r, p.Options); err != nil {
+				return err
+			}
 		}
 	}
 	r.modMu.Lock()
@@ -91,7 +104,7 @@ func (r *Runtime) addFilters() error {
 
 func (r *Runtime) resetFilters() {
 	r.filters = &filter.Table{}
-	r.passed = nil
+	r.passed, r.metrics = nil, nil
 }
 
 // mayAddFilters tells whether a module's initialization could still register filters. Modules of Pkg files are not loaded yet; their

@@ -109,7 +109,7 @@ func TestRegisterFilter_Refused(t *testing.T) {
 		{"long name", named(filter.Client, strings.Repeat("x", 513), pass), core.InvalidArgument, "513"},
 		{"no function", named(filter.Client, "a", nil), core.InvalidArgument, `"a"`},
 		{"no such side", named(7, "a", pass), core.InvalidArgument, "side 7"},
-		{"stock name", named(filter.Server, "debug_log", pass), core.AlreadyExists, `server filter "debug_log" is built in`},
+		{"stock name", named(filter.Server, "debug_log", pass), core.AlreadyExists, `server filter "debug_log" is a stock one`},
 		{"twice", named(filter.Client, "taken", pass), core.AlreadyExists, `client filter "taken" is registered already`},
 	}
 	f := newFixture(t, localConfig, nil)

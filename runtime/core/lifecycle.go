@@ -132,7 +132,7 @@ func (r *Runtime) prepare() error {
 		return fail(Config, err)
 	}
 	r.notePlugins(c)
-	if err := r.addFilters(); err != nil {
+	if err := r.addFilters(c); err != nil {
 		return fail(Config, err)
 	}
 	if err := r.makeBackends(c); err != nil {

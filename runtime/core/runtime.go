@@ -46,6 +46,7 @@ type Runtime struct {
 	backends     []runningBackend
 	links        links
 	filters      *filter.Table
+	metrics      *filter.Metrics // of otp_metrics, nil without it
 	clients      registry.Table[*Client]
 	services     registry.Table[*Service]
 	counters     registry.Counters
