@@ -63,6 +63,20 @@ ROWS: List[Tuple[str, str, str]] = [
     for key, what in (("p50", "median"), ("each", "time per call"))
 ]
 ROWS += [
+    (
+        f"AimRT's C++ headers, {package}, {kind}, {text}, {threads} thread{'s' * (threads > 1)}, {mark} / {floor}",
+        f"dropin.{where}.{kind}.{size}.{threads}.{key}",
+        f"floor.dropin.{peer}.{size}.{threads}.{key}",
+    )
+    for where, package, floor, peer, cells in (
+        ("near", "same package", "indirect call", "indirect", [(64, "64 B", 1), (1024, "1 KiB", 1), (64, "64 B", 2), (1024, "1 KiB", 2)]),
+        ("far", "other package", "protobuf", "protobuf", [(64, "64 B", 1), (1024, "1 KiB", 1), (65536, "64 KiB", 1), (1048576, "1 MiB", 1)]),
+    )
+    for size, text, threads in cells
+    for kind in ("sync", "async", "co")
+    for key, mark in (("p50", "p50"), ("p99", "p99"), ("p999", "p99.9"))
+]
+ROWS += [
     (f"mqtt QoS {qos}, two processes, {who}, 64 B / {what}", f"{subject}.mqtt{qos}.64", peer.format(qos))
     for qos in range(3)
     for who, subject in (("C++", "cpp"), ("Python", "py"))
@@ -142,6 +156,22 @@ def over_mqtt(here: str) -> List[Dict[str, Any]]:
     return figures
 
 
+def dropin_steps(source: Path, flags: List[str]) -> List[List[str]]:
+    """Gives the commands that build the program over the headers at AimRT's include paths."""
+    headers = ROOT / "bindings/cpp/include/aimrt"
+    parts = ("aimrt_module_cpp_interface", "aimrt_module_c_interface", "aimrt_module_protobuf_interface", "aimrt_pkg_c_interface", "util")
+    plugin = str(BENCH / "protoc-gen-aimrt_rpc")
+    stub = [f"--plugin=protoc-gen-aimrt_rpc={plugin}", f"--aimrt_rpc_out=lang=cpp:{BENCH}"]
+    files = [str(source / "bench_dropin.cc"), str(BENCH / "dropin.pb.cc"), str(BENCH / "dropin.aimrt_rpc.pb.cc")]
+    include = [f"-I{headers}", *(f"-I{headers / part}" for part in parts), f"-I{BENCH}"]
+    libraries = ["-laimrt_rpc", "-lprotobuf", "-pthread"]
+    return [
+        ["go", "build", "-o", plugin, "./cmd/protoc-gen-aimrt_rpc"],
+        ["protoc", f"-I{source}", f"--cpp_out={BENCH}", *stub, str(source / "dropin.proto")],
+        ["g++", *flags, "-std=c++20", "-DFMT_HEADER_ONLY", *include, *files, "-o", str(BENCH / "bench_dropin"), *libraries],
+    ]
+
+
 def prepare(stubs: str) -> None:
     """Builds the programs and the stubs."""
     BENCH.mkdir(parents=True, exist_ok=True)
@@ -172,6 +202,7 @@ def prepare(stubs: str) -> None:
             "-pthread",
         ],
         ["g++", *flags, str(source / "bench_http.cc"), "-o", str(BENCH / "bench_http"), "-laimrt_rpc"],
+        *dropin_steps(source, flags),
         [
             "g++",
             *flags,
@@ -202,6 +233,7 @@ def one_round(stubs: str) -> List[Dict[str, Any]]:
     here = str(ROOT / "benchmarks/python")
     env = {"PYTHONPATH": os.pathsep.join([here, stubs])}
     figures = run(str(BENCH / "bench_local"))
+    figures += run(str(BENCH / "bench_dropin"))
     figures += run(PYTHON, f"{here}/local.py", stubs, **env)
     for figure in run(PYTHON, f"{here}/local.py", stubs, AIMRT_RPC_NO_BRIDGE="1", **env):
         figures.append({**figure, "name": "ctypes." + figure["name"]})
@@ -232,7 +264,7 @@ def one_round(stubs: str) -> List[Dict[str, Any]]:
 
 def main() -> None:
     """Measures, writes the file, prints the table."""
-    values: Dict[str, List[float]] = defaultdict(list)
+    values: Dict[str, List[float]] = defaultdict(list)  # times in us, and counts
     units: Dict[str, str] = {}
     with tempfile.TemporaryDirectory() as stubs:
         prepare(stubs)
@@ -241,7 +273,7 @@ def main() -> None:
             for figure in one_round(stubs):
                 scale = 1e-3 if figure["unit"] == "ns" else 1.0
                 values[figure["name"]].append(figure["value"] * scale)
-                units[figure["name"]] = "us"
+                units[figure["name"]] = "us" if figure["unit"] in ("ns", "us") else figure["unit"]
     results = []
     for name, subject, peer in ROWS:
         missing = [key for key in (subject, peer) if key not in values]
@@ -256,9 +288,9 @@ def main() -> None:
             }
         )  # fmt: skip
     (BENCH / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    print(f"\n{'':74} {'ours':>10} {'beside':>10}   ratio  spread   (us)")
+    print(f"\n{'':80} {'ours':>10} {'beside':>10}   ratio  spread   (us)")
     for row in results:
-        print(f"{row['name']:74} {row['subject_value']:10.3f} {row['peer_value']:10.3f} {row['ratio']:7.2f} {row['spread']:7.2f}")
+        print(f"{row['name']:80} {row['subject_value']:10.3f} {row['peer_value']:10.3f} {row['ratio']:7.2f} {row['spread']:7.2f}")
 
 
 if __name__ == "__main__":
