@@ -50,6 +50,19 @@ func NativePayload(message any, types TypeSupport, release func()) Payload {
 	return Payload{shared: &sharedMessage{message: message, types: types, release: release}}
 }
 
+// DecodePayload makes a native message out of bytes where the type support is a Decoder, else the bytes stay.
+func DecodePayload(types TypeSupport, serialization string, data []byte) (Payload, error) {
+	d, ok := types.(Decoder)
+	if !ok {
+		return BytesPayload(serialization, data), nil
+	}
+	message, release, err := d.Decode(serialization, data)
+	if err != nil {
+		return Payload{}, err
+	}
+	return NativePayload(message, types, release), nil
+}
+
 // Native is the native message and its type support; false for bytes.
 func (p Payload) Native() (message any, types TypeSupport, ok bool) {
 	if p.shared == nil || p.shared.types == nil {

@@ -130,6 +130,37 @@ func TestPayload_Native_EncodesOncePerSerialization(t *testing.T) {
 	}
 }
 
+// lower is a type support that also decodes.
+type lower struct {
+	upper
+	released int
+}
+
+func (l *lower) Decode(s string, data []byte) (any, func(), error) {
+	if len(data) == 0 {
+		return nil, nil, errors.New("no bytes")
+	}
+	return s + ":" + string(data), func() { l.released++ }, nil
+}
+
+func TestDecodePayload_DecodesWhereTheTypesCan(t *testing.T) {
+	p, err := rpc.DecodePayload(&upper{}, "json", []byte("x"))
+	if _, _, native := p.Native(); err != nil || native || p.Serialization() != "json" {
+		t.Fatalf("without a decoder: native %t, %q, %v", native, p.Serialization(), err)
+	}
+	types := &lower{}
+	p, err = rpc.DecodePayload(types, "json", []byte("x"))
+	if message, _, native := p.Native(); err != nil || !native || message != "json:x" {
+		t.Fatalf("with one: %v, native %t, %v", message, native, err)
+	}
+	if p.Release(); types.released != 1 {
+		t.Fatalf("released %d times", types.released)
+	}
+	if p, err = rpc.DecodePayload(types, "json", nil); err == nil || !p.Empty() {
+		t.Fatalf("bytes that are no message give %+v, %v", p, err)
+	}
+}
+
 func TestPayload_Bytes_OtherSerializationIsRefused(t *testing.T) {
 	p := rpc.BytesPayload("pb", []byte("x"))
 	if _, err := p.Bytes("json"); err == nil || !strings.Contains(err.Error(), "json") {

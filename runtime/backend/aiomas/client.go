@@ -167,7 +167,7 @@ func (b *Backend) settle(call, inner *rpc.Call, serialization string) {
 	}
 	var response rpc.Payload
 	if err == nil {
-		response, err = decode(call.Method.ResponseType(), serialization, result)
+		response, err = rpc.DecodePayload(call.Method.ResponseType(), serialization, result)
 	}
 	if err != nil {
 		call.Finish(rpc.NewStatus(rpc.CodeCliDeserializationFailed, err.Error()), rpc.Payload{})

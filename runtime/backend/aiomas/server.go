@@ -50,7 +50,7 @@ func (s *service) Handle(ctx context.Context, call *rpc.Call) {
 		call.Finish(rpc.Statusf(rpc.CodeSvrInvalidSerializationType, "%q does not support serialization %q", s.method.Name(), request.serialization), rpc.Payload{})
 		return
 	}
-	payload, err := decode(s.method.RequestType(), request.serialization, request.data)
+	payload, err := rpc.DecodePayload(s.method.RequestType(), request.serialization, request.data)
 	if err != nil {
 		call.Finish(rpc.NewStatus(rpc.CodeSvrDeserializationFailed, err.Error()), rpc.Payload{})
 		return
@@ -59,19 +59,6 @@ func (s *service) Handle(ctx context.Context, call *rpc.Call) {
 	c.encode = func(response rpc.Payload) ([]byte, error) { return s.backend.options.response(response, request) }
 	call.OnFinish(func(*rpc.Call) { payload.Release() })
 	s.serve.Handle(ctx, call)
-}
-
-// decode makes a native message where the type support can, else the bytes stay.
-func decode(types rpc.TypeSupport, serialization string, data []byte) (rpc.Payload, error) {
-	d, ok := types.(rpc.Decoder)
-	if !ok {
-		return rpc.BytesPayload(serialization, data), nil
-	}
-	native, release, err := d.Decode(serialization, data)
-	if err != nil {
-		return rpc.Payload{}, err
-	}
-	return rpc.NativePayload(native, types, release), nil
 }
 
 // message is a request or response of a function. whole: it travels as it is, as bytes.

@@ -314,7 +314,7 @@ func (o *outgoing) done(r *h2.Response, err error) {
 		o.call.Finish(status, rpc.Payload{})
 		return
 	}
-	response, err := decode(o.call.Method.ResponseType(), o.serialization, data)
+	response, err := rpc.DecodePayload(o.call.Method.ResponseType(), o.serialization, data)
 	if err != nil {
 		o.call.Finish(rpc.NewStatus(rpc.CodeCliDeserializationFailed, err.Error()), rpc.Payload{})
 		return
@@ -372,19 +372,6 @@ func header(fields []h2.Field, name string) string {
 		}
 	}
 	return ""
-}
-
-// decode makes a native message where the type support can, else the bytes stay.
-func decode(types rpc.TypeSupport, serialization string, data []byte) (rpc.Payload, error) {
-	d, ok := types.(rpc.Decoder)
-	if !ok {
-		return rpc.BytesPayload(serialization, data), nil
-	}
-	message, release, err := d.Decode(serialization, data)
-	if err != nil {
-		return rpc.Payload{}, err
-	}
-	return rpc.NativePayload(message, types, release), nil
 }
 
 // limitNames are the transport's limits with the names under which they are configured.

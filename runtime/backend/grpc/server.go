@@ -245,7 +245,7 @@ func (c *serverCall) admit(body []byte) bool {
 		return false
 	}
 	c.compress = len(body) > 0 && body[0] == 1
-	request, err := decode(c.Method.RequestType(), c.serialization, data)
+	request, err := rpc.DecodePayload(c.Method.RequestType(), c.serialization, data)
 	if err != nil {
 		c.Finish(rpc.NewStatus(rpc.CodeSvrDeserializationFailed, err.Error()), rpc.Payload{})
 		return false

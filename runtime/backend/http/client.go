@@ -261,25 +261,12 @@ func (o *outgoing) done(r *httpx.Response, err error) {
 		o.call.Finish(rpc.NewStatus(rpc.Code(out.Code), out.Message).WithNative(native), rpc.Payload{})
 		return
 	}
-	response, err := decode(o.call.Method.ResponseType(), o.serialization, r.TakeBody())
+	response, err := rpc.DecodePayload(o.call.Method.ResponseType(), o.serialization, r.TakeBody())
 	if err != nil {
 		o.call.Finish(rpc.NewStatus(rpc.CodeCliDeserializationFailed, err.Error()), rpc.Payload{})
 		return
 	}
 	o.call.Finish(rpc.OK, response)
-}
-
-// decode makes a native message where the type support can, else the bytes stay.
-func decode(types rpc.TypeSupport, serialization string, data []byte) (rpc.Payload, error) {
-	d, ok := types.(rpc.Decoder)
-	if !ok {
-		return rpc.BytesPayload(serialization, data), nil
-	}
-	message, release, err := d.Decode(serialization, data)
-	if err != nil {
-		return rpc.Payload{}, err
-	}
-	return rpc.NativePayload(message, types, release), nil
 }
 
 // queueLimits are the transport's limits that a call runs into before anything was sent, with the names under which they are configured.

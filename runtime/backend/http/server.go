@@ -135,7 +135,7 @@ func (c *serverCall) admit(body []byte) bool {
 		c.Finish(rpc.Statusf(rpc.CodeSvrInvalidSerializationType, "%q does not support serialization %q", c.Method.Name(), c.serialization), rpc.Payload{})
 		return false
 	}
-	request, err := decode(c.Method.RequestType(), c.serialization, body)
+	request, err := rpc.DecodePayload(c.Method.RequestType(), c.serialization, body)
 	if err != nil {
 		c.refused = aimrthttp.NotDeserialized()
 		c.refused.Message = err.Error()

@@ -249,24 +249,11 @@ func encodeRequest(call *rpc.Call, served *rpc.Method) (rpc.Payload, rpc.Status)
 	if status := serviceHas(call, served); !status.OK() {
 		return rpc.Payload{}, status
 	}
-	p, err := decode(served.RequestType(), name, data)
+	p, err := rpc.DecodePayload(served.RequestType(), name, data)
 	if err != nil {
 		return rpc.Payload{}, rpc.NewStatus(rpc.CodeCliDeserializationFailed, err.Error())
 	}
 	return p, rpc.OK
-}
-
-// decode makes a native message where the type support can, else the bytes stay.
-func decode(types rpc.TypeSupport, serialization string, data []byte) (rpc.Payload, error) {
-	d, ok := types.(rpc.Decoder)
-	if !ok {
-		return rpc.BytesPayload(serialization, data), nil
-	}
-	message, release, err := d.Decode(serialization, data)
-	if err != nil {
-		return rpc.Payload{}, err
-	}
-	return rpc.NativePayload(message, types, release), nil
 }
 
 // encodeBack takes the answer from the server's types to the client's. A response comes with any status, as in AimRT.
@@ -290,7 +277,7 @@ func encodeBack(server *rpc.Call) {
 		call.Finish(rpc.NewStatus(rpc.CodeSvrSerializationFailed, err.Error()), rpc.Payload{})
 		return
 	}
-	p, err := decode(call.Method.ResponseType(), name, data)
+	p, err := rpc.DecodePayload(call.Method.ResponseType(), name, data)
 	if err != nil {
 		call.Finish(rpc.NewStatus(rpc.CodeSvrDeserializationFailed, err.Error()), rpc.Payload{})
 		return

@@ -392,7 +392,7 @@ func (b *Backend) replied(c *clientMethod, m *mqttx.Message) {
 		o.finish(failedStatus(m, r.Code), rpc.Payload{})
 		return
 	}
-	response, err := decode(o.call.Method.ResponseType(), r.Serialization, r.Message)
+	response, err := rpc.DecodePayload(o.call.Method.ResponseType(), r.Serialization, r.Message)
 	if err != nil {
 		o.finish(rpc.NewStatus(rpc.CodeCliDeserializationFailed, err.Error()), rpc.Payload{})
 		return
@@ -410,19 +410,6 @@ func failedStatus(m *mqttx.Message, code uint32) rpc.Status {
 	message, _ := m.UserProperty(propertyMessage)
 	native := rpc.Native{Dialect: "aimrt", Code: strconv.FormatUint(uint64(code), 10)}
 	return rpc.NewStatus(rpc.Code(code), message[:min(len(message), maxMessageText)]).WithNative(native)
-}
-
-// decode makes a native message where the type support can, else the bytes stay.
-func decode(types rpc.TypeSupport, serialization string, data []byte) (rpc.Payload, error) {
-	d, ok := types.(rpc.Decoder)
-	if !ok {
-		return rpc.BytesPayload(serialization, data), nil
-	}
-	message, release, err := d.Decode(serialization, data)
-	if err != nil {
-		return rpc.Payload{}, err
-	}
-	return rpc.NativePayload(message, types, release), nil
 }
 
 // lost ends the calls that nobody else would end: they have no timeout, and their request or reply may be gone.

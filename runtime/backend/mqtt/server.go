@@ -212,7 +212,7 @@ func (c *serverCall) handle(message []byte) {
 		c.Finish(rpc.Statusf(rpc.CodeSvrInvalidSerializationType, "%q does not support serialization %q", c.Method.Name(), c.serialization), rpc.Payload{})
 		return
 	}
-	request, err := decode(c.Method.RequestType(), c.serialization, message)
+	request, err := rpc.DecodePayload(c.Method.RequestType(), c.serialization, message)
 	if err != nil {
 		c.Finish(rpc.NewStatus(rpc.CodeSvrDeserializationFailed, err.Error()), rpc.Payload{})
 		return
