@@ -69,10 +69,11 @@ ROWS += [
         f"floor.dropin.{peer}.{size}.{threads}.{key}",
     )
     for where, package, floor, peer, cells in (
-        ("near", "same package", "indirect call", "indirect", [(64, "64 B", 1), (1024, "1 KiB", 1), (64, "64 B", 2), (1024, "1 KiB", 2)]),
-        ("far", "other package", "protobuf", "protobuf", [(64, "64 B", 1), (1024, "1 KiB", 1), (65536, "64 KiB", 1), (1048576, "1 MiB", 1)]),
+        ("near", "same package", "indirect call", "indirect", ((64, 1), (1024, 1), (64, 2), (1024, 2))),
+        ("far", "other package", "protobuf", "protobuf", ((64, 1), (1024, 1), (65536, 1), (1048576, 1))),
     )
-    for size, text, threads in cells
+    for size, threads in cells
+    for text in ({64: "64 B", 1024: "1 KiB", 65536: "64 KiB", 1048576: "1 MiB"}[size],)
     for kind in ("sync", "async", "co")
     for key, mark in (("p50", "p50"), ("p99", "p99"), ("p999", "p99.9"))
 ]
