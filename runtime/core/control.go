@@ -79,10 +79,7 @@ func (r *Runtime) serveControlPlugin(owner, name string, plugin controlPlugin) e
 	if err != nil {
 		return err
 	}
-	descriptor, err := service.Descriptor()
-	if err != nil {
-		return err
-	}
+	descriptor := service.Descriptor()
 	m := &Module{runtime: r, options: ModuleOptions{Name: owner, Package: aimrt.CorePackage}, enabled: true}
 	for _, method := range service.Methods() {
 		_, err := m.RegisterService(ServiceOptions{

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/types/descriptorpb"
 	"gopkg.in/yaml.v3"
 
@@ -102,9 +103,13 @@ func TestDecode_Refused(t *testing.T) {
 	tests := []struct{ name, method, serialization, data, want string }{
 		{"method", "Nothing", "pb", "", `no method "Nothing"`},
 		{"serialization", "GetModuleLogLevel", "ros2", "", `"ros2"`},
-		{"pb", "GetModuleLogLevel", "pb", "\x0a\x05x", "proto"},
-		{"json", "GetModuleLogLevel", "json", `{"moduleNames": 5}`, "unexpected token 5"},
-		{"unknown field", "GetModuleLogLevel", "json", `{"names": []}`, "names"},
+		{"pb", "GetModuleLogLevel", "pb", "\x0a\x05x", "unexpected EOF"},
+		{"json", "GetModuleLogLevel", "json", `{"moduleNames": 5}`, `field "moduleNames": expected a list of texts, got 5`},
+		{"unknown field", "GetModuleLogLevel", "json", `{"names": []}`, `unknown field "names"`},
+		{"null in a list", "GetModuleLogLevel", "json", `{"moduleNames": [null]}`, "got [null]"},
+		{"no object", "GetModuleLogLevel", "json", `[]`, "expected an object"},
+		{"more after it", "GetModuleLogLevel", "json", `{} {}`, "expected an object"},
+		{"no UTF-8", "GetModuleLogLevel", "pb", "\x0a\x01\xff", "UTF-8"},
 		{"size", "GetModuleLogLevel", "pb", strings.Repeat("x", aimrtcontrol.MaxMessageBytes+1), "16777216"},
 	}
 	for _, tt := range tests {
@@ -129,12 +134,11 @@ func TestDescriptor_HoldsTheMethods(t *testing.T) {
 		aimrtcontrol.Parameters: {"Set", "Get", "List", "Dump", "Load"},
 	} {
 		s := service(t, name)
-		data, err := s.Descriptor()
-		if err != nil {
+		var set descriptorpb.FileDescriptorSet
+		if err := proto.Unmarshal(s.Descriptor(), &set); err != nil {
 			t.Fatal(err)
 		}
-		var set descriptorpb.FileDescriptorSet
-		if err := proto.Unmarshal(data, &set); err != nil {
+		if _, err := protodesc.NewFiles(&set); err != nil {
 			t.Fatal(err)
 		}
 		var got []string

@@ -1,10 +1,10 @@
 package aimrtcontrol
 
 import (
+	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // Names of the services, as a plugin without service_name has them.
@@ -17,12 +17,16 @@ const (
 type form int
 
 const (
-	formText      form = iota
-	formTexts          // a list of texts
-	formPairs          // text to text
-	formPairMaps       // text to ParameterMap
-	formNumber32       // uint32
-	formNumber64       // uint64
+	formText     form = iota
+	formTexts         // a list of texts
+	formPairs         // text to text
+	formPairMaps      // text to ParameterMap
+	formNumber32      // uint32
+	formNumber64      // uint64
+)
+
+// Names and endings of messages.
+const (
 	messagePairs  = "ParameterMap"
 	suffixRequest = "Req"
 	suffixAnswer  = "Rsp"
@@ -78,62 +82,124 @@ var services = []table{
 	}, []method{{"Set", "SetParameter"}, {"Get", "GetParameter"}, {"List", "ListParameter"}, {"Dump", "DumpParameter"}, {"Load", "LoadParameter"}}},
 }
 
-func (s *table) describe() *descriptorpb.FileDescriptorProto {
-	dot := strings.LastIndexByte(s.name, '.')
-	pkg := s.name[:dot]
-	file := &descriptorpb.FileDescriptorProto{Name: proto.String(s.file), Package: proto.String(pkg), Syntax: proto.String("proto3")}
-	for _, m := range s.messages {
-		file.MessageType = append(file.MessageType, m.describe(pkg))
+// message finds a message of the service by name.
+func (s *table) message(name string) (*message, bool) {
+	at := slices.IndexFunc(s.messages, func(m message) bool { return m.name == name })
+	if at < 0 {
+		return nil, false
 	}
-	desc := &descriptorpb.ServiceDescriptorProto{Name: proto.String(s.name[dot+1:])}
-	for _, m := range s.methods {
-		desc.Method = append(desc.Method, &descriptorpb.MethodDescriptorProto{Name: proto.String(m.name),
-			InputType: proto.String("." + pkg + "." + m.prefix + suffixRequest), OutputType: proto.String("." + pkg + "." + m.prefix + suffixAnswer)})
-	}
-	file.Service = []*descriptorpb.ServiceDescriptorProto{desc}
-	return file
+	return &s.messages[at], true
 }
 
-func (m *message) describe(pkg string) *descriptorpb.DescriptorProto {
-	out := &descriptorpb.DescriptorProto{Name: proto.String(m.name)}
-	for i, f := range m.fields {
-		d := single(f.name, i+1, descriptorpb.FieldDescriptorProto_TYPE_STRING)
+// jsonName is a field's name in JSON: parameter_key, parameterKey.
+func (f *field) jsonName() string {
+	return f.name[:1] + camel(f.name)[1:]
+}
+
+// camel is a name of several words: parameter_key, ParameterKey.
+func camel(name string) string {
+	out := ""
+	for word := range strings.SplitSeq(name, "_") {
+		out += strings.ToUpper(word[:1]) + word[1:]
+	}
+	return out
+}
+
+// Field numbers of google.protobuf's descriptor messages, as far as they are needed.
+const (
+	setFile = 1
+
+	fileName, filePackage, fileMessage, fileService, fileSyntax = 1, 2, 4, 6, 12
+
+	messageName, messageField, messageNested, messageOptions = 1, 2, 3, 7
+
+	optionMapEntry = 7
+
+	fieldName, fieldNumber, fieldLabel, fieldType, fieldTypeName, fieldJSONName = 1, 3, 4, 5, 6, 10
+
+	labelOptional, labelRepeated                    = 1, 3
+	typeUint64, typeString, typeMessage, typeUint32 = 4, 9, 11, 13
+
+	serviceName, serviceMethod = 1, 2
+
+	methodName, methodInput, methodOutput = 1, 2, 3
+)
+
+func appendText(b []byte, number protowire.Number, text string) []byte {
+	return protowire.AppendString(protowire.AppendTag(b, number, protowire.BytesType), text)
+}
+
+func appendPart(b []byte, number protowire.Number, part []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, number, protowire.BytesType), part)
+}
+
+func appendNumber(b []byte, number protowire.Number, value uint64) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(b, number, protowire.VarintType), value)
+}
+
+// describe is the serialized FileDescriptorSet of the service.
+func (s *table) describe() []byte {
+	dot := strings.LastIndexByte(s.name, '.')
+	pkg := "." + s.name[:dot] + "."
+	file := appendText(nil, fileName, s.file)
+	file = appendText(file, filePackage, s.name[:dot])
+	for i := range s.messages {
+		file = appendPart(file, fileMessage, s.messages[i].describe(pkg))
+	}
+	service := appendText(nil, serviceName, s.name[dot+1:])
+	for _, m := range s.methods {
+		one := appendText(nil, methodName, m.name)
+		one = appendText(one, methodInput, pkg+m.prefix+suffixRequest)
+		one = appendText(one, methodOutput, pkg+m.prefix+suffixAnswer)
+		service = appendPart(service, serviceMethod, one)
+	}
+	file = appendPart(file, fileService, service)
+	file = appendText(file, fileSyntax, "proto3")
+	return appendPart(nil, setFile, file)
+}
+
+func (m *message) describe(pkg string) []byte {
+	out := appendText(nil, messageName, m.name)
+	for i := range m.fields {
+		f := &m.fields[i]
+		label, kind, named := uint64(labelOptional), uint64(typeString), ""
 		switch f.form {
 		case formText:
 		case formNumber32:
-			d.Type = descriptorpb.FieldDescriptorProto_TYPE_UINT32.Enum()
+			kind = typeUint32
 		case formNumber64:
-			d.Type = descriptorpb.FieldDescriptorProto_TYPE_UINT64.Enum()
+			kind = typeUint64
 		case formTexts:
-			d.Label = descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum()
+			label = labelRepeated
 		case formPairs, formPairMaps:
-			entry := mapEntry(f, pkg)
-			out.NestedType = append(out.NestedType, entry)
-			d.Label = descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum()
-			d.Type = descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum()
-			d.TypeName = proto.String("." + pkg + "." + m.name + "." + entry.GetName())
+			label, kind, named = labelRepeated, typeMessage, pkg+m.name+"."+camel(f.name)+"Entry"
+			out = appendPart(out, messageNested, f.mapEntry(pkg))
 		}
-		out.Field = append(out.Field, d)
+		out = appendPart(out, messageField, describeField(f.name, i+1, label, kind, named))
 	}
 	return out
 }
 
 // mapEntry is the message that protobuf makes for a map field.
-func mapEntry(f field, pkg string) *descriptorpb.DescriptorProto {
-	name := ""
-	for word := range strings.SplitSeq(f.name, "_") {
-		name += strings.ToUpper(word[:1]) + word[1:]
-	}
-	value := single("value", 2, descriptorpb.FieldDescriptorProto_TYPE_STRING)
+func (f *field) mapEntry(pkg string) []byte {
+	out := appendText(nil, messageName, camel(f.name)+"Entry")
+	out = appendPart(out, messageField, describeField("key", 1, labelOptional, typeString, ""))
 	if f.form == formPairMaps {
-		value.Type = descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum()
-		value.TypeName = proto.String("." + pkg + "." + messagePairs)
+		out = appendPart(out, messageField, describeField("value", 2, labelOptional, typeMessage, pkg+messagePairs))
+	} else {
+		out = appendPart(out, messageField, describeField("value", 2, labelOptional, typeString, ""))
 	}
-	return &descriptorpb.DescriptorProto{Name: proto.String(name + "Entry"), Options: &descriptorpb.MessageOptions{MapEntry: proto.Bool(true)},
-		Field: []*descriptorpb.FieldDescriptorProto{single("key", 1, descriptorpb.FieldDescriptorProto_TYPE_STRING), value}}
+	return appendPart(out, messageOptions, appendNumber(nil, optionMapEntry, 1))
 }
 
-func single(name string, number int, kind descriptorpb.FieldDescriptorProto_Type) *descriptorpb.FieldDescriptorProto {
-	return &descriptorpb.FieldDescriptorProto{Name: proto.String(name), Number: proto.Int32(int32(number)), Type: kind.Enum(),
-		Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum()}
+func describeField(name string, number int, label, kind uint64, typeName string) []byte {
+	out := appendText(nil, fieldName, name)
+	out = appendNumber(out, fieldNumber, uint64(number))
+	out = appendNumber(out, fieldLabel, label)
+	out = appendNumber(out, fieldType, kind)
+	if typeName != "" {
+		out = appendText(out, fieldTypeName, typeName)
+	}
+	f := field{name: name}
+	return appendText(out, fieldJSONName, f.jsonName())
 }
