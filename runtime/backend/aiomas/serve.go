@@ -74,7 +74,7 @@ func (s *session) take(e dialect.Event, handler rpc.Handler) *serverCall {
 	}
 	c.ID, c.Method, c.Context, c.Backend, c.Started = e.Number, anyMethod, &c.context, Name, time.Now()
 	c.Peer, c.Conn, c.Tag = s.peer, s.conn, c
-	c.Request = rpc.BytesPayload(s.serial, dialect.AppendPair(nil, s.format, e.Call.Args, e.Call.Kwargs))
+	c.Request = rpc.BytesPayload(s.serial, e.Call.TakePair(s.format))
 	s.serving[c] = struct{}{}
 	if tree, ok := handler.(*dialect.Tree); ok {
 		if method, found, err := tree.Resolve(path); err == nil {

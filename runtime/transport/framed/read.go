@@ -15,7 +15,7 @@ const (
 	// firstPiece is allocated for a longer frame before its bytes are there;
 	// from then on memory is at most readAhead times what has arrived.
 	firstPiece = 64 << 10
-	readAhead  = 4
+	readAhead  = 8
 )
 
 // reader cuts frames out of the socket.

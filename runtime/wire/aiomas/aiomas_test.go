@@ -378,3 +378,32 @@ func TestCheck_LongStrings_EveryPlace(t *testing.T) {
 		}
 	}
 }
+
+func TestTakePair_IsArgsAndKwargs_WhateverStandsAround(t *testing.T) {
+	for _, c := range []struct {
+		codec         Codec
+		payload, want string
+	}{
+		{JSON, `[0, 1, ["a/b", [1, "x"], {"k": 2}]]`, `[[1, "x"], {"k": 2}]`},
+		{JSON, ` [0,1,["",[],{}]] `, `[[],{}]`},
+		{JSON, "[0,1, [\"\\u0061\" ,\t[ ] , { } ] ]", `[[ ] , { } ]`},
+		{MsgPack, "\x93\x00\x01\x93\xa0\x91\x05\x80", "\x92\x91\x05\x80"},
+		{MsgPack, "\x93\x00\x01\x93\xa3a/b\x90\x81\xa1k\x02", "\x92\x90\x81\xa1k\x02"},
+		{MsgPackBlosc, "\x93\x00\x01\x93\xa3a/b\x90\x80", "\x92\x90\x80"},
+	} {
+		f := Format{Codec: c.codec}
+		m, err := f.Decode(payloadOf(f, []byte(c.payload)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		call, err := f.DecodeCall(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pair := call.TakePair(f); string(pair) != c.want {
+			t.Errorf("%v %q: %q, expected %q", c.codec, c.payload, pair, c.want)
+		} else if _, err := f.Values().Check(pair); err != nil {
+			t.Errorf("%v %q: %v", c.codec, pair, err)
+		}
+	}
+}

@@ -62,6 +62,18 @@ type Call struct {
 	// Args and Kwargs are one encoded value each. aiomas sends an array and a
 	// map with strings as keys; whether they are is the reader's business.
 	Args, Kwargs []byte
+
+	around []byte // the content from the byte before args on
+}
+
+// TakePair is the array [args, kwargs], made where it lies: the byte before args becomes the array's first. The payload changes, and the
+// call's Path, a part of it, is not to be used any more. f is the format that gave the call.
+func (c Call) TakePair(f Format) []byte {
+	c.around[0] = '['
+	if f.Codec != JSON {
+		c.around[0] = 0x92
+	}
+	return c.around
 }
 
 // Decode takes a payload apart. On an error the message holds what was read
@@ -136,7 +148,10 @@ func (f Format) DecodeCall(m Message) (Call, error) {
 	case len(path) > f.maxPath():
 		return Call{}, &LimitError{Limit: "MaxPathBytes", Max: f.maxPath(), Got: int64(len(path))}
 	}
-	return Call{Path: path, Args: m.call[1].of(m.Content), Kwargs: m.call[2].of(m.Content)}, nil
+	return Call{
+		Path: path, Args: m.call[1].of(m.Content), Kwargs: m.call[2].of(m.Content),
+		around: m.Content[m.call[1].begin-1:],
+	}, nil
 }
 
 // elements finds the parts of the one array in data.
