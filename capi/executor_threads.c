@@ -163,10 +163,15 @@ void front_executor_workers_commit(front_executor *executor, front_executor_work
 
 void front_executor_worker_wake(front_executor_worker *worker) { front_futex_wake(&worker->wake, 1); }
 
+/* Each worker that was idle is woken once, the longest idle first. One that finds nothing to do is idle again at once when its priority is
+ * above the caller's: it comes last then, and the count ends the loop. */
 void front_executor_workers_wake_all(front_executor *executor) {
-  for (;;) {
+  front_lock_acquire(&executor->lock);
+  uint32_t left = executor->threads;
+  front_lock_release(&executor->lock);
+  for (; left > 0; left--) {
     front_lock_acquire(&executor->lock);
-    front_executor_worker *worker = executor->idle_newest;
+    front_executor_worker *worker = executor->idle_oldest;
     if (worker != NULL) wake_word_set(executor, worker);
     front_lock_release(&executor->lock);
     if (worker == NULL) return;

@@ -1,7 +1,6 @@
 /* Executors of every type: tasks run once and are destroyed once, in order where that is promised, within limits, and shutdown
  * leaves nothing behind.
  * SPDX-License-Identifier: Apache-2.0 */
-#include <signal.h>
 #include <sys/wait.h>
 
 #include "executor_fixture.h"
@@ -87,7 +86,7 @@ static void host_loop_runs_each_task_once(void) {
 
 /* ---- Strand ------------------------------------------------------------------------------------------------------------- */
 
-enum { STRAND_POSTERS = 3, STRAND_TASKS = 3000 };
+enum { STRAND_POSTERS = 8, STRAND_TASKS = 3000 };
 
 typedef struct strand_probe {
   front_executor *strand;
@@ -490,83 +489,6 @@ static void exiting_process_delivers_nothing_more(void) {
   CHECK_EQUAL(WEXITSTATUS(state), 42);
 }
 
-/* ---- Threads ------------------------------------------------------------------------------------------------------------ */
-
-typedef struct thread_facts {
-  sigset_t mask;
-  cpu_set_t cpus;
-  char name[16];
-  ctest_counter done;
-} thread_facts;
-
-static void thread_facts_run(void *arg) {
-  thread_facts *facts = arg;
-  CHECK(pthread_sigmask(SIG_SETMASK, NULL, &facts->mask) == 0);
-  CHECK(pthread_getaffinity_np(pthread_self(), sizeof facts->cpus, &facts->cpus) == 0);
-  CHECK(pthread_getname_np(pthread_self(), facts->name, sizeof facts->name) == 0);
-  ctest_add(&facts->done);
-}
-
-static void check_thread_name(front_executor_type type, const char *name, uint32_t threads, const char *want) {
-  thread_facts facts = {0};
-  front_executor *executor = create_threads(type, name, threads);
-  CHECK_EQUAL(front_executor_post(executor, (front_executor_task){thread_facts_run, NULL, &facts}), AIMRT_RPC_RESULT_OK);
-  CHECK(ctest_reach(&facts.done, 1));
-  if (strncmp(facts.name, want, strlen(want)) != 0) fprintf(stderr, "thread name is '%s', want '%s'\n", facts.name, want);
-  CHECK(strncmp(facts.name, want, strlen(want)) == 0);
-  CHECK(threads > 1 || strlen(facts.name) == strlen(want));
-  end(executor);
-}
-
-static void threads_are_named(void) {
-  check_thread_name(FRONT_EXECUTOR_SIMPLE_THREAD, "short", 1, "short");
-  check_thread_name(FRONT_EXECUTOR_ASIO_THREAD, "one", 1, "one");
-  check_thread_name(FRONT_EXECUTOR_ASIO_THREAD, "several", 2, "several.");
-  check_thread_name(FRONT_EXECUTOR_SIMPLE_THREAD, "fourteen_chars", 1, "fourteen_chars");
-  check_thread_name(FRONT_EXECUTOR_SIMPLE_THREAD, "fifteen_letters", 1, "fifteen_..tters");
-  check_thread_name(FRONT_EXECUTOR_TBB_THREAD, "a_long_executor_name", 2, "a_long_e..ame.");
-}
-
-static void threads_block_asynchronous_signals(void) {
-  static const int blocked[] = {SIGINT, SIGTERM, SIGHUP, SIGALRM, SIGUSR1, SIGCHLD};
-  static const int open[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGURG, SIGPROF, SIGPIPE};
-  sigset_t before, after;
-  CHECK(pthread_sigmask(SIG_SETMASK, NULL, &before) == 0);
-  front_executor_options options = options_of(FRONT_EXECUTOR_POOL, "pool");
-  options.max_threads = 2;
-  front_executor *executor = create(&options);
-  gate g = {0};
-  thread_facts facts = {0};
-  gate_hold(&g, executor); /* the second task gets a thread that a post has started */
-  CHECK_EQUAL(front_executor_post(executor, (front_executor_task){thread_facts_run, NULL, &facts}), AIMRT_RPC_RESULT_OK);
-  CHECK(ctest_reach(&facts.done, 1));
-  for (size_t i = 0; i < sizeof blocked / sizeof blocked[0]; i++) CHECK_EQUAL(sigismember(&facts.mask, blocked[i]), 1);
-  for (size_t i = 0; i < sizeof open / sizeof open[0]; i++) CHECK_EQUAL(sigismember(&facts.mask, open[i]), 0);
-  CHECK(pthread_sigmask(SIG_SETMASK, NULL, &after) == 0);
-  for (size_t i = 0; i < sizeof blocked / sizeof blocked[0]; i++)
-    CHECK_EQUAL(sigismember(&after, blocked[i]), sigismember(&before, blocked[i]));
-  gate_open(&g);
-  end(executor);
-}
-
-static void affinity_is_applied(void) {
-  cpu_set_t allowed;
-  CHECK(sched_getaffinity(0, sizeof allowed, &allowed) == 0);
-  uint32_t cpu = 0;
-  while (!CPU_ISSET(cpu, &allowed)) cpu++;
-  thread_facts facts = {0};
-  front_executor_options options = options_of(FRONT_EXECUTOR_SIMPLE_THREAD, "bound");
-  options.thread_bind_cpu = &cpu;
-  options.thread_bind_cpu_count = 1;
-  options.thread_sched_policy = "SCHED_OTHER";
-  front_executor *executor = create(&options);
-  CHECK_EQUAL(front_executor_post(executor, (front_executor_task){thread_facts_run, NULL, &facts}), AIMRT_RPC_RESULT_OK);
-  CHECK(ctest_reach(&facts.done, 1));
-  CHECK_EQUAL(CPU_COUNT(&facts.cpus), 1);
-  CHECK(CPU_ISSET(cpu, &facts.cpus));
-  end(executor);
-}
-
 /* ---- Options that cannot be meant --------------------------------------------------------------------------------------- */
 
 static void wrong_options_are_named(void) {
@@ -722,9 +644,6 @@ int main(int argc, char **argv) {
       {"host_tasks_left_at_shutdown_are_destroyed_once", host_tasks_left_at_shutdown_are_destroyed_once},
       {"closed_host_loop_refuses", closed_host_loop_refuses},
       {"unbound_time_wheel_waits_for_start", unbound_time_wheel_waits_for_start},
-      {"threads_are_named", threads_are_named},
-      {"threads_block_asynchronous_signals", threads_block_asynchronous_signals},
-      {"affinity_is_applied", affinity_is_applied},
       {"wrong_options_are_named", wrong_options_are_named},
       {"thread_options_that_fail_only_warn", thread_options_that_fail_only_warn},
       {"shutdown_during_posting_loses_nothing", shutdown_during_posting_loses_nothing},

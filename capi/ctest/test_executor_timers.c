@@ -160,6 +160,45 @@ static void time_wheel_fires_on_ticks(void) {
   end(asio);
 }
 
+typedef struct tick_probe {
+  front_executor *wheel;
+  uint64_t fired_at_ns;
+  ctest_counter done;
+} tick_probe;
+
+static void note_tick(void *arg) {
+  tick_probe *probe = arg;
+  probe->fired_at_ns = front_executor_now_ns(probe->wheel);
+  ctest_add(&probe->done);
+}
+
+/* A task comes at the end of the tick that its time lies in: not before its time and at most one tick after it. A loaded machine may
+ * miss a tick now and then, so each delay has a few tries. */
+static void time_wheel_fires_within_its_tick(void) {
+  enum { DT_NS = 10000000, TRIES = 50 };
+  static const uint32_t small_wheel[] = {2, 3}; /* 60 ms: the longest delay is beyond it */
+  static const uint64_t delays_ns[] = {1, DT_NS / 2, DT_NS, DT_NS + 1, 5 * DT_NS / 2, 7 * DT_NS};
+  front_executor_options options = options_of(FRONT_EXECUTOR_TIME_WHEEL, "wheel");
+  options.dt_us = DT_NS / 1000;
+  options.wheel_size = small_wheel;
+  options.wheel_size_count = 2;
+  front_executor *wheel = create(&options);
+  front_executor_start(wheel);
+  for (size_t i = 0; i < sizeof delays_ns / sizeof delays_ns[0]; i++) {
+    bool in_tick = false;
+    for (int tries = 0; tries < TRIES && !in_tick; tries++) {
+      tick_probe probe = {wheel, 0, {0}};
+      uint64_t due_ns = front_executor_now_ns(wheel) + delays_ns[i];
+      (void)post_at(wheel, due_ns, (front_executor_task){note_tick, NULL, &probe});
+      CHECK(ctest_reach(&probe.done, 1));
+      CHECK(probe.fired_at_ns >= due_ns);
+      in_tick = probe.fired_at_ns - due_ns <= DT_NS;
+    }
+    CHECK(in_tick);
+  }
+  end(wheel);
+}
+
 static void executors_without_timers_refuse(void) {
   static const front_executor_type types[] = {FRONT_EXECUTOR_SIMPLE_THREAD, FRONT_EXECUTOR_TBB_THREAD, FRONT_EXECUTOR_POOL};
   for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
@@ -479,6 +518,7 @@ int main(int argc, char **argv) {
       {"timed_tasks_run_in_order_of_time", timed_tasks_run_in_order_of_time},
       {"past_time_runs_soon", past_time_runs_soon},
       {"time_wheel_fires_on_ticks", time_wheel_fires_on_ticks},
+      {"time_wheel_fires_within_its_tick", time_wheel_fires_within_its_tick},
       {"executors_without_timers_refuse", executors_without_timers_refuse},
       {"host_loop_with_timers_runs_them", host_loop_with_timers_runs_them},
       {"cancelled_task_does_not_run", cancelled_task_does_not_run},

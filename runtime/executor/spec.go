@@ -169,8 +169,7 @@ func (s *Spec) parseSimple(e config.Executor) error {
 		return err
 	}
 	s.thread(o.threadOptions)
-	s.queue(o.queueOptions)
-	return nil
+	return s.queue(e, o.queueOptions)
 }
 
 func (s *Spec) parseAsio(e config.Executor) error {
@@ -189,7 +188,9 @@ func (s *Spec) parseTBB(e config.Executor) error {
 		return err
 	}
 	s.thread(o.threadOptions)
-	s.queue(o.queueOptions)
+	if err := s.queue(e, o.queueOptions); err != nil {
+		return err
+	}
 	return s.setThreads(e, o.Threads)
 }
 
@@ -272,12 +273,15 @@ var (
 func (s *Spec) thread(o threadOptions) { s.SchedPolicy, s.BindCPU = o.SchedPolicy, o.BindCPU }
 
 // queue takes over the limit; a negative alarm interval switches it off, as in AimRT.
-func (s *Spec) queue(o queueOptions) {
+func (s *Spec) queue(e config.Executor, o queueOptions) error {
 	s.QueueThreshold = int(o.QueueThreshold)
 	s.AlarmInterval = time.Duration(o.AlarmMS) * time.Millisecond
 	if o.AlarmMS < 0 {
 		s.QueueThreshold = 0
+	} else if o.QueueThreshold == 0 {
+		return e.Options.Field("queue_threshold").Errorf("an executor with queue_threshold 0 takes no task; a negative threshold_alarm_interval_ms lifts the limit")
 	}
+	return nil
 }
 
 func (s *Spec) alarm(o alarmOptions) {
