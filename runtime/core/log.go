@@ -36,7 +36,7 @@ type RecordSink interface{ WriteRecord(record *LogRecord) }
 
 // newLog makes the log in its first form: lines go to stderr, or to the host's sink, until the configuration is known.
 func (r *Runtime) newLog() {
-	o := logging.Options{FD: r.options.LogFD, NewLevel: r.options.NewLogLevel}
+	o := logging.Options{FD: r.options.LogFD, NewLevel: r.options.NewLogLevel, PlaceThread: r.options.PlaceThread}
 	switch sink := r.options.Log.(type) {
 	case nil:
 	case RecordSink:

@@ -28,8 +28,8 @@ type Options struct {
 	Executors executor.Factory
 	// HostExecutors are loops of the host, found by name like configured ones.
 	HostExecutors []executor.Executor
-	// PlaceThread names and places the calling thread as aimrt.main_thread says; nil leaves it as it is. Comes inside Initialize, when the
-	// configuration has that section.
+	// PlaceThread names and places the calling thread; nil leaves it as it is. Comes inside Initialize for aimrt.main_thread and on the thread
+	// of the log for aimrt.guard_thread, each when the configuration has that section.
 	PlaceThread func(name, schedPolicy string, cpus []uint32) error
 	// Packages opens the Pkg files of the configuration; without it a configuration that names some is refused.
 	Packages PackageHost

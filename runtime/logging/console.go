@@ -15,6 +15,10 @@ type consoleOptions struct {
 	Pattern      string         `cfg:"pattern"`
 }
 
+func defaultConsoleOptions() consoleOptions {
+	return consoleOptions{Color: true, ModuleFilter: config.AnyName}
+}
+
 // Colors of whole lines by level, as AimRT's; Trace has none.
 var lineColors = [...]string{Debug: "\x1b[0;34m", Info: "\x1b[0;32m", Warn: "\x1b[1;33m", Error: "\x1b[0;35m", Fatal: "\x1b[0;31m"}
 

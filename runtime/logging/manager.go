@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"runtime"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -33,6 +34,8 @@ type Options struct {
 	NewLevel func() *atomic.Int32
 	// Stdout and Stderr replace descriptors 1 and 2.
 	Stdout, Stderr io.Writer
+	// PlaceThread names and places the calling thread, which is that of the log goroutine, as aimrt.guard_thread says; nil leaves it as it is.
+	PlaceThread func(name, schedPolicy string, cpus []uint32) error
 	// Now replaces the clock.
 	Now func() time.Time
 }
@@ -87,7 +90,7 @@ func New(o Options) *Manager {
 	m := &Manager{options: o, now: o.Now, fallback: parseLayout(fallbackPattern), loggers: map[string]*Logger{},
 		levels: map[string]Level{}, coreLvl: Trace, modLvl: Trace, closeWait: MaxCloseWait}
 	if b := m.hostBackend(); b != nil {
-		m.start([]backend{b}, DefaultMaxRecords, time.Second)
+		m.start([]backend{b}, DefaultMaxRecords, time.Second, nil)
 	}
 	return m
 }
@@ -104,9 +107,9 @@ func (m *Manager) hostBackend() backend {
 	return nil
 }
 
-func (m *Manager) start(backends []backend, maxRecords int, alarm time.Duration) {
+func (m *Manager) start(backends []backend, maxRecords int, alarm time.Duration, first func()) {
 	q := newQueue(maxRecords)
-	m.writer = startWriter(q, backends, alarm, m.now)
+	m.writer = startWriter(q, backends, alarm, m.now, first)
 	m.queue.Store(q)
 	m.kinds = nil
 	for _, b := range backends {
@@ -162,8 +165,23 @@ func (m *Manager) configured(c *config.Config, backends []backend, failure error
 	if len(backends) == 0 {
 		return true, nil
 	}
-	m.start(backends, int(min(c.GuardThread.QueueThreshold, 1<<30)), alarmInterval(c))
+	m.start(backends, int(min(c.GuardThread.QueueThreshold, 1<<30)), alarmInterval(c), m.placing(c))
 	return false, nil
+}
+
+// placing gives what the log goroutine does first: it takes a thread for itself, with the name and place of the configuration; nil when the
+// configuration has no such section. What the system refuses is a warning.
+func (m *Manager) placing(c *config.Config) func() {
+	t := c.GuardThread
+	if m.options.PlaceThread == nil || !t.Self.Exists() {
+		return nil
+	}
+	return func() {
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		if err := m.options.PlaceThread(t.Name, t.SchedPolicy, t.BindCPU); err != nil {
+			m.Core(CoreName).Log(Warn, 0, "", "", "guard thread is not placed as configured: "+err.Error())
+		}
+	}
 }
 
 // alarmInterval is the least time between two reports of dropped lines. Negative
@@ -192,7 +210,7 @@ func (m *Manager) backend(b config.LogBackend, seen map[string]bool) (backend, e
 	host := m.queue.Load() != nil
 	switch b.Type {
 	case "console":
-		o := consoleOptions{Color: true, ModuleFilter: config.AnyName}
+		o := defaultConsoleOptions()
 		if err := b.Options.Decode(&o); err != nil {
 			return nil, err
 		}

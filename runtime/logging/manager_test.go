@@ -326,7 +326,7 @@ func TestQueue_Full_WaitsBrieflyThenDropsAndReports(t *testing.T) {
 		lines = append(lines, r.Text)
 	}}
 	q := newQueue(3)
-	w := startWriter(q, []backend{sink}, time.Hour, time.Now)
+	w := startWriter(q, []backend{sink}, time.Hour, time.Now, nil)
 	q.add(&Record{Text: "blocks the writer"})
 	<-entered
 	for i := range 3 {

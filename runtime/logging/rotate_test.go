@@ -157,7 +157,7 @@ func TestRotate_ThroughConfiguration_FilterAndSync(t *testing.T) {
 		t.Fatal(err)
 	}
 	q := newQueue(10)
-	w := startWriter(q, []backend{&countingSync{b, synced}}, time.Second, now)
+	w := startWriter(q, []backend{&countingSync{b, synced}}, time.Second, now, nil)
 	q.add(&Record{Text: "x"})
 	<-synced
 	q.close()

@@ -13,6 +13,7 @@ type writer struct {
 	backends []backend
 	alarm    time.Duration // least time between two reports of drops under load
 	now      func() time.Time
+	first    func() // on the goroutine, before anything else; nil for nothing
 	stopped  chan struct{}
 
 	lastAlarm time.Time
@@ -20,8 +21,8 @@ type writer struct {
 	every     time.Duration // shortest sync interval, 0 = none
 }
 
-func startWriter(q *queue, backends []backend, alarm time.Duration, now func() time.Time) *writer {
-	w := &writer{q: q, backends: backends, alarm: alarm, now: now, stopped: make(chan struct{}), lastSync: now()}
+func startWriter(q *queue, backends []backend, alarm time.Duration, now func() time.Time, first func()) *writer {
+	w := &writer{q: q, backends: backends, alarm: alarm, now: now, first: first, stopped: make(chan struct{}), lastSync: now()}
 	w.every = w.shortestSync()
 	guard.Go("log writer", w.run)
 	return w
@@ -29,6 +30,9 @@ func startWriter(q *queue, backends []backend, alarm time.Duration, now func() t
 
 func (w *writer) run() {
 	defer close(w.stopped)
+	if w.first != nil {
+		w.safely(w.first)
+	}
 	var ticks <-chan time.Time
 	if w.every > 0 {
 		ticker := time.NewTicker(w.every)

@@ -1,0 +1,100 @@
+package logging
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"aimrtrpc/runtime/config"
+)
+
+// Every option of the backends: what is in force without it, and with it.
+func TestBackends_EveryOption_DefaultAndValue(t *testing.T) {
+	node := func(text string) config.Node {
+		return load(t, "aimrt: {log: {backends: [{type: x, options: {"+text+"}}]}}").Log.Backends[0].Options
+	}
+	console := func(text string) (any, error) {
+		o := defaultConsoleOptions()
+		err := node(text).Decode(&o)
+		return o, err
+	}
+	rotate := func(text string) (any, error) {
+		o := defaultRotateOptions()
+		err := node(text).Decode(&o)
+		return o, err
+	}
+	for _, tt := range []struct {
+		decode             func(string) (any, error)
+		option, unset, set string // parts of the printed options
+	}{
+		{console, "color: false", "Color:true", "Color:false"},
+		{console, "module_filter: a.*", "ModuleFilter:(.*)", "ModuleFilter:a.*"},
+		{console, "pattern: '%v'", "Pattern:}", "Pattern:%v}"},
+		{rotate, "path: ./x", "Path:./log ", "Path:./x "},
+		{rotate, "filename: x.log", "Filename:aimrt.log ", "Filename:x.log "},
+		{rotate, "max_file_size_m: 2", "MaxFileSizeM:16 ", "MaxFileSizeM:2 "},
+		{rotate, "max_file_num: 0", "MaxFileNum:100 ", "MaxFileNum:0 "},
+		{rotate, "module_filter: a.*", "ModuleFilter:(.*) ", "ModuleFilter:a.* "},
+		{rotate, "pattern: '%v'", "Pattern: ", "Pattern:%v "},
+		{rotate, "enable_sync: true", "EnableSync:false ", "EnableSync:true "},
+		{rotate, "sync_interval_ms: 5", "SyncIntervalMS:30000 ", "SyncIntervalMS:5 "},
+		{rotate, "sync_executor_name: e", "SyncExecutorName: ", "SyncExecutorName:e "},
+		{rotate, "suffix_with_timestamp: false", "SuffixWithTimestamp:true}", "SuffixWithTimestamp:false}"},
+	} {
+		for text, want := range map[string]string{"": tt.unset, tt.option: tt.set} {
+			o, err := tt.decode(text)
+			if got := fmt.Sprintf("%+v", o); err != nil || !strings.Contains(got, want) {
+				t.Errorf("%q: %v, options %s, want %s", text, err, got, want)
+			}
+		}
+	}
+}
+
+func TestManager_GuardThread_IsPlacedWhenConfigured(t *testing.T) {
+	for _, tt := range []struct {
+		guard, want, warning string
+		refusal              error
+	}{
+		{"", "", "", nil},
+		{"guard_thread: {name: g, thread_sched_policy: SCHED_OTHER, thread_bind_cpu: [0]}, ", "g SCHED_OTHER [0]", "", nil},
+		{"guard_thread: {thread_bind_cpu: [4096]}, ", "aimrt_guard  [4096]", "guard thread is not placed as configured: no such cpu", errors.New("no such cpu")},
+	} {
+		got := make(chan string, 1)
+		m, stdout, _ := manager(t, Options{PlaceThread: func(name, policy string, cpus []uint32) error {
+			got <- fmt.Sprint(name, " ", policy, " ", cpus)
+			return tt.refusal
+		}})
+		if err := m.Configure(load(t, "aimrt: {"+tt.guard+"log: {backends: [{type: console, options: {color: false}}]}}")); err != nil {
+			t.Fatal(err)
+		}
+		placed := ""
+		if tt.want != "" {
+			placed = <-got
+		}
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if placed != tt.want || len(got) != 0 || !strings.Contains(stdout.String(), tt.warning) {
+			t.Errorf("%s: placed %q, log %q", tt.guard, placed, stdout.String())
+		}
+	}
+}
+
+// guard_thread's queue_threshold bounds the lines that wait, whatever its alarm interval says.
+func TestManager_GuardThread_QueueThresholdBoundsTheLines(t *testing.T) {
+	for _, alarm := range []string{"1000", "-1"} {
+		m, _, _ := manager(t, Options{})
+		c := load(t, "aimrt: {guard_thread: {queue_threshold: 7, threshold_alarm_interval_ms: "+alarm+"}, log: {backends: [{type: console}]}}")
+		if err := m.Configure(c); err != nil {
+			t.Fatal(err)
+		}
+		if got := m.queue.Load().maxRecords; got != 7 {
+			t.Errorf("alarm interval %s: %d lines", alarm, got)
+		}
+	}
+	if got := alarmInterval(load(t, "")); got != time.Second {
+		t.Errorf("default alarm interval %v", got)
+	}
+}
