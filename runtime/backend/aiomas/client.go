@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"aimrtrpc/internal/guard"
+	"aimrtrpc/runtime/dialect/aimrt"
 	"aimrtrpc/runtime/rpc"
 )
 
@@ -52,11 +53,8 @@ func newRoute(text, path, function string) (route, error) {
 // RegisterClient finds the server of the function. A function without one can still be called with an address.
 func (b *Backend) RegisterClient(m *rpc.Method) error {
 	c := &clientMethod{method: m, refused: fmt.Errorf("no rule of clients_options has a server_url for function %q", m.Name())}
-	for _, rule := range b.config.Clients {
-		if rule.Function.MatchBackend(m.Name()) {
-			c.route, c.refused = newRoute(rule.ServerURL, rule.Path, functionPath(m.Name()))
-			break
-		}
+	if rule, ok := aimrt.RuleOf(b.config.Clients, m.Name()); ok {
+		c.route, c.refused = newRoute(rule.ServerURL, rule.Path, functionPath(m.Name()))
 	}
 	if c.refused != nil {
 		b.log.Warn(c.refused.Error(), "function", m.Name())

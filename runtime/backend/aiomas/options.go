@@ -38,16 +38,15 @@ type tlsOptions struct {
 
 // clientRule says where functions are called; the first rule that matches counts.
 type clientRule struct {
-	Function  aimrt.Pattern `cfg:"func_name,required"`
-	ServerURL string        `cfg:"server_url,required"`
+	aimrt.URLRule
 	// Path of the function at the peer; empty means that of the address, and without one that of the function.
 	Path string `cfg:"path"`
 }
 
 // serverRule gives functions another path; the first rule that matches counts.
 type serverRule struct {
-	Function aimrt.Pattern `cfg:"func_name,required"`
-	Path     string        `cfg:"path"`
+	aimrt.Rule
+	Path string `cfg:"path"`
 }
 
 // limits bound what peers and callers can make this backend hold.

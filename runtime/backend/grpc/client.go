@@ -53,13 +53,8 @@ func (b *Backend) RegisterClient(m *rpc.Method) error {
 	if _, err := aimrtgrpc.FuncPath(m.Name()); err != nil {
 		return err
 	}
-	c := &clientMethod{method: m}
-	for _, rule := range b.options.Clients {
-		if rule.Function.MatchBackend(m.Name()) {
-			c.url = rule.ServerURL
-			break
-		}
-	}
+	rule, _ := aimrt.RuleOf(b.options.Clients, m.Name())
+	c := &clientMethod{method: m, url: rule.ServerURL}
 	if c.url == "" {
 		c.route = &route{refused: rpc.Statusf(rpc.CodeCliInvalidAddr, "Server url is not set for func: %s", m.Name())}
 		b.log.Warn(c.route.refused.Message(), "function", m.Name())

@@ -44,13 +44,8 @@ type lateStatus struct {
 
 // RegisterClient finds the server of the function. A function without one can still be called with an address.
 func (b *Backend) RegisterClient(m *rpc.Method) error {
-	c := &clientMethod{method: m}
-	for _, rule := range b.options.Clients {
-		if rule.Function.MatchBackend(m.Name()) {
-			c.url = rule.ServerURL
-			break
-		}
-	}
+	rule, _ := aimrt.RuleOf(b.options.Clients, m.Name())
+	c := &clientMethod{method: m, url: rule.ServerURL}
 	if c.url == "" {
 		c.route.refused = rpc.Statusf(rpc.CodeCliInvalidAddr, "Server url is not set for func: %s", m.Name())
 		b.log.Warn(c.route.refused.Message(), "function", m.Name())

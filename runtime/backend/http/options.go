@@ -10,20 +10,9 @@ import (
 
 // options are those of the backend, as AimRT has them, and our limits.
 type options struct {
-	Clients []clientRule `cfg:"clients_options"`
-	Servers []serverRule `cfg:"servers_options"`
-	Limits  *limits      `cfg:"limits,omitempty"`
-}
-
-// clientRule says where functions are called; the first rule that matches counts.
-type clientRule struct {
-	Function  aimrt.Pattern `cfg:"func_name,required"`
-	ServerURL string        `cfg:"server_url,required"`
-}
-
-// serverRule is accepted and has no effect, as in AimRT.
-type serverRule struct {
-	Function aimrt.Pattern `cfg:"func_name,required"`
+	Clients []aimrt.URLRule `cfg:"clients_options"`
+	Servers []aimrt.Rule    `cfg:"servers_options"` // accepted, without effect, as in AimRT
+	Limits  *limits         `cfg:"limits,omitempty"`
 }
 
 // limits bound what peers and callers can make this backend hold.

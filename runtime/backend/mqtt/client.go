@@ -52,11 +52,8 @@ type lateStatus struct {
 func (b *Backend) RegisterClient(m *rpc.Method) error {
 	c := &clientMethod{method: m}
 	c.rule.SetDefaults()
-	for _, rule := range b.options.Clients {
-		if rule.Function.MatchBackend(m.Name()) {
-			c.rule = rule
-			break
-		}
+	if rule, ok := aimrt.RuleOf(b.options.Clients, m.Name()); ok {
+		c.rule = rule
 	}
 	var err, endErr error
 	if c.reply, err = aimrtmqtt.ReplyTopic(b.broker.ClientID, b.secret, m.Name()); err != nil {

@@ -28,9 +28,9 @@ type options struct {
 
 // clientRule says how functions are called; the first rule that matches counts.
 type clientRule struct {
-	Function aimrt.Pattern `cfg:"func_name,required"`
-	ServerID string        `cfg:"server_mqtt_id"` // empty: any server
-	QoS      uint32        `cfg:"qos"`
+	aimrt.Rule
+	ServerID string `cfg:"server_mqtt_id"` // empty: any server
+	QoS      uint32 `cfg:"qos"`
 }
 
 // SetDefaults gives AimRT's QoS.
@@ -38,9 +38,9 @@ func (r *clientRule) SetDefaults() { r.QoS = 2 }
 
 // serverRule says how functions are served; the first rule that matches counts.
 type serverRule struct {
-	Function   aimrt.Pattern `cfg:"func_name,required"`
-	AllowShare bool          `cfg:"allow_share"` // take part in the requests that any server may take
-	QoS        uint32        `cfg:"qos"`
+	aimrt.Rule
+	AllowShare bool   `cfg:"allow_share"` // take part in the requests that any server may take
+	QoS        uint32 `cfg:"qos"`
 }
 
 // SetDefaults gives AimRT's.

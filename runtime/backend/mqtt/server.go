@@ -28,11 +28,8 @@ type service struct {
 func (b *Backend) RegisterService(m *rpc.Method, serve rpc.Handler) error {
 	s := &service{method: m, serve: serve}
 	s.rule.SetDefaults()
-	for _, rule := range b.options.Servers {
-		if rule.Function.MatchBackend(m.Name()) {
-			s.rule = rule
-			break
-		}
+	if rule, ok := aimrt.RuleOf(b.options.Servers, m.Name()); ok {
+		s.rule = rule
 	}
 	var err1, err2, err3 error
 	s.topic, err1 = aimrtmqtt.RequestTopic(m.Name())
