@@ -225,6 +225,24 @@ TEST(Context, TakesAnyNumberAndSizeOfPairs) {
   EXPECT_EQ(context.GetMetaValue("nokey"), "");
 }
 
+TEST(Context, KeepsTextsOfEverySize) {
+  std::string text;
+  for (char c = '0'; c <= 'z'; ++c) text += c;  // no two bytes are equal
+  for (size_t size = 1; size <= text.size(); ++size) {
+    rpc::Context context;
+    const std::string key = text.substr(text.size() - size), value = text.substr(0, size);
+    context.SetMetaValue(key, value);
+    context.SetMetaValue("next", "n");
+    EXPECT_EQ(context.GetMetaKeyVals().at(key), value);
+    EXPECT_EQ(context.GetMetaValue(key).data()[size], '\0');
+    EXPECT_EQ(context.GetMetaValue("next"), "n");
+  }
+  rpc::Context empty;
+  empty.SetMetaValue("k", std::string_view());
+  EXPECT_EQ(empty.GetMetaKeys(), std::vector<std::string_view>{"k"});
+  EXPECT_EQ(empty.GetMetaValue("k"), "");
+}
+
 TEST(Refs, NullThrows) {
   EXPECT_FALSE(CoreRef());
   const rpc::ContextRef null;

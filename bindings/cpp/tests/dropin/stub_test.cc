@@ -333,6 +333,28 @@ TEST_F(Stubs, CoCalls_ThatEndAtOnce_DoNotDeepenTheStack) {
   EXPECT_EQ(*co::SyncWait(loop(handle)), 50'000);
 }
 
+TEST_F(Stubs, SyncCall_WaitsForACallbackOfAnotherThread) {
+  // A host that ends each call on a thread of its own, before, while or after the caller begins to wait.
+  struct Ends {
+    std::vector<std::thread> threads;
+    uint32_t calls = 0;
+  } ends;
+  aimrt_rpc_handle_base_t base = *handle.NativeHandle();
+  base.impl = &ends;
+  base.invoke = [](void* impl, aimrt_string_view_t, const aimrt_rpc_context_base_t*, const void*, void*, aimrt_function_base_t* f) {
+    auto& self = *static_cast<Ends*>(impl);
+    auto done = std::make_shared<fake::callback>(f);
+    self.threads.emplace_back([done, code = ++self.calls] { (*done)(code); });
+  };
+  ArmSyncProxy proxy{rpc::RpcHandleRef(&base)};
+  const MoveReq req;
+  for (uint32_t i = 1; i <= 200; ++i) {
+    MoveRsp rsp;
+    EXPECT_EQ(proxy.Move(req, rsp).Code(), i);
+  }
+  for (auto& thread : ends.threads) thread.join();
+}
+
 TEST_F(Stubs, CoCall_GoesOnOnTheThreadOfTheCallback) {
   // A host that ends the call on another thread before invoke returns.
   aimrt_rpc_handle_base_t base = *handle.NativeHandle();

@@ -203,33 +203,40 @@ class ProxyBase {
 
 namespace details {
 
-// Waits for the one callback of a call. A call that has ended when invoke returns costs no lock.
+// Waits for the one callback of a call. A call that has ended when invoke returns costs no lock and makes none.
 class SyncCall {
  public:
   ClientCallback Callback() {
     return [this](uint32_t code) {
       code_ = code;
       if (turn_.exchange(kEnded, std::memory_order_acq_rel) != kWaiting) return;
-      std::lock_guard lock(mutex_);
-      ended_ = true;
-      changed_.notify_one();  // with the lock held: the waiting thread may destroy this as soon as it is free
+      std::lock_guard lock(waiter_->mutex);
+      waiter_->ended = true;
+      waiter_->changed.notify_one();  // with the lock held: the waiting thread may destroy it as soon as it is free
     };
   }
   Status Wait() {
+    if (turn_.load(std::memory_order_acquire) == kEnded) return Status(code_);
+    Waiter waiter;
+    waiter_ = &waiter;  // before the callback can see that somebody waits
     if (turn_.exchange(kWaiting, std::memory_order_acq_rel) != kEnded) {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return ended_; });
+      std::unique_lock lock(waiter.mutex);
+      waiter.changed.wait(lock, [&waiter] { return waiter.ended; });
     }
     return Status(code_);
   }
 
  private:
   enum Turn : unsigned char { kInvoking, kWaiting, kEnded };
+  struct Waiter {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool ended = false;
+  };
+
   std::atomic<Turn> turn_ = kInvoking;
   uint32_t code_ = 0;
-  bool ended_ = false;
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Waiter* waiter_ = nullptr;
 };
 
 // co_await of a call. A call that ends on this thread before invoke returns does not suspend; else the callback resumes, on its thread.

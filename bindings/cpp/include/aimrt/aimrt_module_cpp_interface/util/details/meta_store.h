@@ -76,6 +76,29 @@ class MetaStore {
     return i;
   }
 
+  // Keys and values are short: without a call of memcpy for each. The two parts overlap unless they just fit.
+  template <size_t kPart>
+  static void CopyParts(char* place, std::string_view text) {
+    char first[kPart], last[kPart];
+    std::memcpy(first, text.data(), kPart);
+    std::memcpy(last, text.data() + text.size() - kPart, kPart);
+    std::memcpy(place, first, kPart);
+    std::memcpy(place + text.size() - kPart, last, kPart);
+  }
+  static void CopyText(char* place, std::string_view text) {
+    const size_t size = text.size();
+    if (size > 32)
+      std::memcpy(place, text.data(), size);
+    else if (size >= 16)
+      CopyParts<16>(place, text);
+    else if (size >= 8)
+      CopyParts<8>(place, text);
+    else if (size >= 4)
+      CopyParts<4>(place, text);
+    else
+      for (size_t i = 0; i < size; ++i) place[i] = text[i];
+  }
+
   aimrt_string_view_t Copy(std::string_view text, size_t room) {
     char* place = nullptr;
     if (room < kBytesInside - used_) {
@@ -84,7 +107,7 @@ class MetaStore {
     } else {
       place = blocks_.emplace_back(new char[room + 1]).get();
     }
-    if (!text.empty()) std::memcpy(place, text.data(), text.size());
+    CopyText(place, text);
     place[text.size()] = '\0';
     return {place, text.size()};
   }
