@@ -358,6 +358,42 @@ def test_main_thread() -> None:
     check(ended.code == 0 and "main thread is not placed as configured" in ended.out + ended.err, f"no such cpu: {ended}")
 
 
+EXECUTOR_LIST = """    executors:
+      - {{name: bound, type: simple_thread, options: {{thread_bind_cpu: [{cpu}], thread_sched_policy: SCHED_OTHER}}}}
+      - {{name: pool_of_two, type: asio_thread, options: {{thread_num: 2, thread_bind_cpu: [{cpu}]}}}}
+      - {{name: a_long_name_of_threads, type: tbb_thread, options: {{thread_num: 2}}}}
+      - {{name: wheel, type: time_wheel, options: {{dt_us: 10000, thread_bind_cpu: [{cpu}]}}}}
+      - {{name: urgent, type: simple_thread, options: {{thread_sched_policy: "SCHED_FIFO:7"}}}}
+"""
+
+
+def test_threads() -> None:
+    """Threads of aimrt.executor and aimrt.guard_thread as the kernel shows them: names, processors, policy."""
+    name = config("threads.yaml", ["path: ./libprobe_server.so"])
+    cpu = max(os.sched_getaffinity(0))
+    text = (OUT / name).read_text().replace("    executors:\n", EXECUTOR_LIST.format(cpu=cpu), 1)
+    text = text.replace("aimrt:\n", f"aimrt:\n  guard_thread: {{name: log_of_robot, thread_bind_cpu: [{cpu}]}}\n", 1)
+    (OUT / name).write_text(text)
+    seen: Dict[str, Tuple[str, int, int]] = {}
+
+    def look(pid: int) -> None:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            number = int(task.name)
+            scheduled = (os.sched_getscheduler(number), os.sched_getparam(number).sched_priority)
+            seen[(task / "comm").read_text().strip()] = (str(os.sched_getaffinity(number)), *scheduled)
+
+    ended = main(name, signals=("AimRT start completed.", signal.SIGTERM), look=look)
+    check(ended.code == 0, f"ends: {ended}")
+    every = str(os.sched_getaffinity(0))
+    for thread in ("bound", "pool_of_two.0", "pool_of_two.1", "wheel", "log_of_robot"):
+        check(seen.get(thread) == (str({cpu}), os.SCHED_OTHER, 0), f"{thread} on processor {cpu}: {seen}")
+    for number in (0, 1):
+        check(seen.get(f"a_long_n..ads.{number}") == (every, os.SCHED_OTHER, 0), f"thread {number} of a long name: {seen}")
+    refused_policy = "thread_sched_policy 'SCHED_FIFO:7'" in ended.out + ended.err
+    policy = (os.SCHED_OTHER, 0) if refused_policy else (os.SCHED_FIFO, 7)
+    check(seen.get("urgent") == (every, *policy), f"policy in force, or a warning: {seen} {ended}")
+
+
 # --- bad files ------------------------------------------------------------------------------------------------------------
 
 
