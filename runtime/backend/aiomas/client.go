@@ -94,12 +94,9 @@ func (b *Backend) find(call *rpc.Call) (prepared, rpc.Status) {
 	if !ok {
 		return prepared{}, rpc.Statusf(rpc.CodeCliFuncNotRegistered, "function %q is not registered at the aiomas backend", call.Method.Name())
 	}
-	p := prepared{call: call, serialization: call.Context.Serialization}
-	if p.serialization == "" {
-		p.serialization = call.Method.DefaultSerialization()
-	}
-	if !call.Method.Supports(p.serialization) {
-		return p, rpc.Statusf(rpc.CodeCliInvalidSerializationType, "%q does not support serialization %q", call.Method.Name(), p.serialization)
+	p, status := prepared{call: call}, rpc.OK
+	if p.serialization, status = aimrt.Serialization(call, nil); !status.OK() {
+		return p, status
 	}
 	if p.serialization != serialJSON && b.options.serialization() == serialJSON {
 		return p, rpc.Statusf(rpc.CodeCliInvalidSerializationType, "serialization %q: %v", p.serialization, errNoBinary)

@@ -126,24 +126,10 @@ func (b *Backend) Accept(call *rpc.Call) rpc.Status {
 	if !status.OK() {
 		return status
 	}
-	if _, status = serializationOf(call); !status.OK() {
+	if _, status = aimrt.Serialization(call, aimrtgrpc.ContentType); !status.OK() {
 		return status
 	}
 	return b.routeOf(c, call).refused
-}
-
-func serializationOf(call *rpc.Call) (string, rpc.Status) {
-	name := call.Context.Serialization
-	if name == "" {
-		name = call.Method.DefaultSerialization()
-	}
-	if _, err := aimrtgrpc.ContentType(name); err != nil {
-		return "", rpc.NewStatus(rpc.CodeCliInvalidSerializationType, err.Error())
-	}
-	if !call.Method.Supports(name) {
-		return "", rpc.Statusf(rpc.CodeCliInvalidSerializationType, "%q does not support serialization %q", call.Method.Name(), name)
-	}
-	return name, rpc.OK
 }
 
 // TimeoutStatus is 2002, as in AimRT, with a text that says what did not come.
@@ -209,7 +195,7 @@ func (b *Backend) prepare(call *rpc.Call) (*outgoing, []byte, rpc.Status) {
 	if !status.OK() {
 		return nil, nil, status
 	}
-	name, status := serializationOf(call)
+	name, status := aimrt.Serialization(call, aimrtgrpc.ContentType)
 	if !status.OK() {
 		return nil, nil, status
 	}
@@ -217,15 +203,9 @@ func (b *Backend) prepare(call *rpc.Call) (*outgoing, []byte, rpc.Status) {
 	if !to.refused.OK() {
 		return nil, nil, to.refused
 	}
-	body, err := call.Request.Bytes(name)
-	if err != nil {
-		return nil, nil, rpc.NewStatus(rpc.CodeCliSerializationFailed, err.Error())
-	}
-	if len(body) > int(b.limits.MaxMessageBytes) {
-		return nil, nil, rpc.Statusf(rpc.CodeCliSendReqFailed, "the request has %d bytes, the limit max_message_bytes is %d", len(body), b.limits.MaxMessageBytes)
-	}
-	if n := call.Context.Metadata.Len(); n > int(b.limits.MaxMetadata) {
-		return nil, nil, rpc.Statusf(rpc.CodeCliInvalidContext, "the context has %d metadata entries, the limit max_metadata is %d", n, b.limits.MaxMetadata)
+	body, status := aimrt.EncodeRequest(call, name, b.limits.aimrt())
+	if !status.OK() {
+		return nil, nil, status
 	}
 	o := &outgoing{backend: b, call: call, to: to, serialization: name, head: blocks.Get().(*h2.Block)}
 	compressed := false
@@ -309,12 +289,7 @@ func (o *outgoing) done(r *h2.Response, err error) {
 		o.call.Finish(status, rpc.Payload{})
 		return
 	}
-	response, err := rpc.DecodePayload(o.call.Method.ResponseType(), o.serialization, data)
-	if err != nil {
-		o.call.Finish(rpc.NewStatus(rpc.CodeCliDeserializationFailed, err.Error()), rpc.Payload{})
-		return
-	}
-	o.call.Finish(rpc.OK, response)
+	aimrt.FinishDecoded(o.call, o.serialization, data)
 }
 
 // outcome is the message of an answer, or why there is none.

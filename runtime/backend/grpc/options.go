@@ -44,6 +44,11 @@ func (l *limits) SetDefaults() {
 	}
 }
 
+// aimrt are the limits that all of AimRT's backends have.
+func (l *limits) aimrt() aimrt.Limits {
+	return aimrt.Limits{MaxMessageBytes: l.MaxMessageBytes, MaxMetadata: l.MaxMetadata}
+}
+
 // pluginOptions are those of grpc_plugin, and ours. Its threads do not exist here.
 type pluginOptions struct {
 	ThreadNum  uint32         `cfg:"thread_num"`

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"strings"
 	"time"
 
 	"aimrtrpc/internal/guard"
@@ -208,49 +207,27 @@ func (c *serverCall) readHeaders(fields []h2.Field, names []string) {
 			c.encoding = f.Value
 		}
 		aimrtgrpc.DecodePairs(fields[i], func(key, value string) {
-			switch key {
-			case aimrt.KeyRequestID:
-				aimrt.SetRequestID(&c.Call, value)
-			case aimrt.KeySerialization:
-				if value != "" {
-					c.context.Serialization = value
-				}
-			case aimrt.KeyToAddr:
-				c.context.Target = value
-			case aimrt.KeyBackend, aimrt.KeyFunctionName, aimrt.KeyResponseID: // the server's own are shown
-			default:
-				if !strings.EqualFold(key, aimrtgrpc.RemoteEndpoint) && !strings.EqualFold(key, aimrtgrpc.RemoteIdentity) {
-					pairs = append(pairs, rpc.Pair{Key: key, Value: value})
-				}
+			if !aimrt.Receive(&c.Call, key, value) && !aimrt.AboutPeer(key) {
+				pairs = append(pairs, rpc.Pair{Key: key, Value: value})
 			}
 		})
 	}
-	pairs = append(pairs, rpc.Pair{Key: aimrtgrpc.RemoteEndpoint, Value: c.Peer.Address})
-	for _, name := range names {
-		pairs = append(pairs, rpc.Pair{Key: aimrtgrpc.RemoteIdentity, Value: name})
-	}
-	c.context.Metadata = rpc.MetadataOf(pairs...)
+	c.context.Metadata = rpc.MetadataOf(aimrt.AppendPeer(pairs, c.Peer.Address, names)...)
 }
 
 // admit gives the call its message; false when it is none that the service's types understand, and the call is answered.
 func (c *serverCall) admit(body []byte) bool {
 	limit := int(c.backend.limits.MaxMessageBytes)
 	data, err := unframe(body, c.encoding, limit)
-	switch {
-	case err != nil:
+	if err != nil {
 		c.Finish(unframeStatus(err, "the request", limit, rpc.CodeProtocolError), rpc.Payload{})
-		return false
-	case !c.Method.Supports(c.serialization):
-		c.Finish(rpc.Statusf(rpc.CodeSvrInvalidSerializationType, "%q does not support serialization %q", c.Method.Name(), c.serialization), rpc.Payload{})
 		return false
 	}
 	c.compress = len(body) > 0 && body[0] == 1
-	request, err := rpc.DecodePayload(c.Method.RequestType(), c.serialization, data)
-	if err != nil {
-		c.Finish(rpc.NewStatus(rpc.CodeSvrDeserializationFailed, err.Error()), rpc.Payload{})
+	if status := aimrt.DecodeRequest(&c.Call, c.serialization, data); !status.OK() {
+		c.Finish(status, rpc.Payload{})
 		return false
 	}
-	c.Request = request
 	return true
 }
 
@@ -283,7 +260,7 @@ func answer(call *rpc.Call) {
 	}
 	c.Request.Release()
 	response := c.Response()
-	body, status := c.outcome(response)
+	body, status := aimrt.EncodeResponse(call, c.serialization, c.backend.limits.aimrt())
 	if !status.OK() {
 		refuse(c.exchange, statusOK, status)
 		response.Release()
@@ -304,21 +281,6 @@ func answer(call *rpc.Call) {
 	}
 	_ = c.exchange.Respond(a)
 	response.Release()
-}
-
-// outcome gives the status and the response message.
-func (c *serverCall) outcome(response rpc.Payload) ([]byte, rpc.Status) {
-	if !c.Status().OK() {
-		return nil, c.Status()
-	}
-	body, err := response.Bytes(c.serialization)
-	if err != nil {
-		return nil, rpc.NewStatus(rpc.CodeSvrSerializationFailed, err.Error())
-	}
-	if limit := int(c.backend.limits.MaxMessageBytes); len(body) > limit {
-		return nil, rpc.Statusf(rpc.CodeResourceExhausted, "the response has %d bytes, the limit max_message_bytes is %d", len(body), limit)
-	}
-	return body, rpc.OK
 }
 
 // refuse answers with a status and no message: the head has what trailers would have.

@@ -3,15 +3,13 @@ package grpc
 import (
 	"strconv"
 
+	"aimrtrpc/runtime/dialect/aimrt"
 	"aimrtrpc/runtime/rpc"
 	"aimrtrpc/runtime/wire/aimrtgrpc"
 )
 
-// Dialects that a status may name as the origin of its code.
-const (
-	dialectAimRT = "aimrt"
-	dialectGRPC  = "grpc"
-)
+// dialectGRPC is what a status names as the origin of gRPC's numbers.
+const dialectGRPC = "grpc"
 
 // grpcUnknown is gRPC's number for a failure without one of its own.
 const grpcUnknown = 2
@@ -28,7 +26,7 @@ func outcomeOf(s rpc.Status) aimrtgrpc.Outcome {
 	}
 	switch number, err := strconv.ParseUint(native.Code, 10, 31); {
 	case native.Dialect == "":
-	case native.Dialect != dialectAimRT && native.Dialect != dialectGRPC:
+	case native.Dialect != aimrt.Dialect && native.Dialect != dialectGRPC:
 		o.Native = aimrtgrpc.Pair{Key: native.Dialect, Value: native.Code}
 	case err != nil || number == 0:
 	case native.Dialect == dialectGRPC:
@@ -62,8 +60,8 @@ func statusOf(fields []aimrtgrpc.Field, httpStatus int) rpc.Status {
 	status := rpc.NewStatus(rpc.CodeOfGRPC(o.GRPC), o.Message)
 	native := rpc.Native{Dialect: dialectGRPC, Code: strconv.Itoa(o.GRPC)}
 	if o.HasAimRT {
-		status = rpc.NewStatus(rpc.Code(o.AimRT), o.Message)
-		native = rpc.Native{Dialect: dialectAimRT, Code: strconv.FormatUint(uint64(o.AimRT), 10)}
+		status = aimrt.StatusOf(o.AimRT, o.Message)
+		native = status.Native()
 	}
 	if o.Native.Key != "" {
 		native = rpc.Native{Dialect: o.Native.Key, Code: o.Native.Value}

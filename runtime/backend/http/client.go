@@ -112,24 +112,10 @@ func (b *Backend) Accept(call *rpc.Call) rpc.Status {
 	if !status.OK() {
 		return status
 	}
-	if _, status = serializationOf(call); !status.OK() {
+	if _, status = aimrt.Serialization(call, aimrthttp.ContentType); !status.OK() {
 		return status
 	}
 	return c.routeOf(call).refused
-}
-
-func serializationOf(call *rpc.Call) (string, rpc.Status) {
-	name := call.Context.Serialization
-	if name == "" {
-		name = call.Method.DefaultSerialization()
-	}
-	if _, err := aimrthttp.ContentType(name); err != nil {
-		return "", rpc.NewStatus(rpc.CodeCliInvalidSerializationType, err.Error())
-	}
-	if !call.Method.Supports(name) {
-		return "", rpc.Statusf(rpc.CodeCliInvalidSerializationType, "%q does not support serialization %q", call.Method.Name(), name)
-	}
-	return name, rpc.OK
 }
 
 // TimeoutStatus is 2000, as in AimRT, with a text that says what did not come.
@@ -187,7 +173,7 @@ func (b *Backend) prepare(call *rpc.Call) (*outgoing, []byte, rpc.Status) {
 	if !status.OK() {
 		return nil, nil, status
 	}
-	name, status := serializationOf(call)
+	name, status := aimrt.Serialization(call, aimrthttp.ContentType)
 	if !status.OK() {
 		return nil, nil, status
 	}
@@ -195,15 +181,9 @@ func (b *Backend) prepare(call *rpc.Call) (*outgoing, []byte, rpc.Status) {
 	if !to.refused.OK() {
 		return nil, nil, to.refused
 	}
-	body, err := call.Request.Bytes(name)
-	if err != nil {
-		return nil, nil, rpc.NewStatus(rpc.CodeCliSerializationFailed, err.Error())
-	}
-	if len(body) > int(b.limits.MaxMessageBytes) {
-		return nil, nil, rpc.Statusf(rpc.CodeCliSendReqFailed, "the request has %d bytes, the limit max_message_bytes is %d", len(body), b.limits.MaxMessageBytes)
-	}
-	if n := call.Context.Metadata.Len(); n > int(b.limits.MaxMetadata) {
-		return nil, nil, rpc.Statusf(rpc.CodeCliInvalidContext, "the context has %d metadata entries, the limit max_metadata is %d", n, b.limits.MaxMetadata)
+	body, status := aimrt.EncodeRequest(call, name, b.limits.aimrt())
+	if !status.OK() {
+		return nil, nil, status
 	}
 	o := &outgoing{backend: b, call: call, to: to, serialization: name, buffer: heads.Get().(*[]byte)}
 	if err := o.head(len(body)); err != nil {
@@ -252,16 +232,10 @@ func (o *outgoing) done(r *httpx.Response, err error) {
 	}
 	out := aimrthttp.Interpret(r.Status, r.Headers, r.Body)
 	if out.Code != 0 {
-		native := rpc.Native{Dialect: "aimrt", Code: strconv.FormatUint(uint64(out.Code), 10)}
-		o.call.Finish(rpc.NewStatus(rpc.Code(out.Code), out.Message).WithNative(native), rpc.Payload{})
+		o.call.Finish(aimrt.StatusOf(out.Code, out.Message), rpc.Payload{})
 		return
 	}
-	response, err := rpc.DecodePayload(o.call.Method.ResponseType(), o.serialization, r.TakeBody())
-	if err != nil {
-		o.call.Finish(rpc.NewStatus(rpc.CodeCliDeserializationFailed, err.Error()), rpc.Payload{})
-		return
-	}
-	o.call.Finish(rpc.OK, response)
+	aimrt.FinishDecoded(o.call, o.serialization, r.TakeBody())
 }
 
 // queueLimits are the transport's limits that a call runs into before anything was sent, with the names under which they are configured.

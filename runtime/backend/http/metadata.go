@@ -18,8 +18,7 @@ var known = map[string]string{
 }
 
 // readMetadata turns all headers into metadata, in their order and as written, with escapes decoded. The framework's own keys land in the
-// fields that stand for them. The peer's address and the names of its certificate come last; a peer
-// cannot give them itself.
+// fields that stand for them. The peer's address and the names of its certificate come last; a peer cannot give them itself.
 func (c *serverCall) readMetadata(headers []httpx.Header, peer string, names []string) {
 	size := 0
 	for i := range headers {
@@ -34,29 +33,11 @@ func (c *serverCall) readMetadata(headers []httpx.Header, peer string, names []s
 			key = decoded(&text, headers[i].Name)
 		}
 		value := decoded(&text, headers[i].Value)
-		switch key {
-		case aimrt.KeyRequestID:
-			aimrt.SetRequestID(&c.Call, value)
-		case aimrt.KeySerialization:
-			if value != "" {
-				c.context.Serialization = value
-			}
-		case aimrt.KeyToAddr:
-			c.context.Target = value
-		case aimrt.KeyBackend, aimrt.KeyFunctionName, aimrt.KeyResponseID: // the server's own are shown
-		default:
-			if !strings.EqualFold(key, aimrthttp.RemoteEndpoint) && !strings.EqualFold(key, aimrthttp.RemoteIdentity) {
-				pairs = append(pairs, rpc.Pair{Key: key, Value: value})
-			}
+		if !aimrt.Receive(&c.Call, key, value) && !aimrt.AboutPeer(key) {
+			pairs = append(pairs, rpc.Pair{Key: key, Value: value})
 		}
 	}
-	if peer != "" {
-		pairs = append(pairs, rpc.Pair{Key: aimrthttp.RemoteEndpoint, Value: peer})
-	}
-	for _, name := range names {
-		pairs = append(pairs, rpc.Pair{Key: aimrthttp.RemoteIdentity, Value: name})
-	}
-	c.context.Metadata = rpc.MetadataOf(pairs...)
+	c.context.Metadata = rpc.MetadataOf(aimrt.AppendPeer(pairs, peer, names)...)
 }
 
 // decoded is the text of a header's part: a piece of text, which has room for it, unless there are escapes in it.

@@ -2,7 +2,6 @@ package http
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"aimrtrpc/runtime/dialect/aimrt"
@@ -131,45 +130,26 @@ func (b *Backend) newServerCall(x *httpx.Exchange, s *service, head aimrthttp.Ca
 
 // admit gives the call its message; false when the service's types refuse it, and the call is answered.
 func (c *serverCall) admit(body []byte) bool {
-	if !c.Method.Supports(c.serialization) {
-		c.Finish(rpc.Statusf(rpc.CodeSvrInvalidSerializationType, "%q does not support serialization %q", c.Method.Name(), c.serialization), rpc.Payload{})
-		return false
+	status := aimrt.DecodeRequest(&c.Call, c.serialization, body)
+	if status.OK() {
+		return true
 	}
-	request, err := rpc.DecodePayload(c.Method.RequestType(), c.serialization, body)
-	if err != nil {
+	if status.Code() == rpc.CodeSvrDeserializationFailed {
 		c.refused = aimrthttp.NotDeserialized()
-		c.refused.Message = err.Error()
-		c.Finish(rpc.NewStatus(rpc.CodeSvrDeserializationFailed, err.Error()), rpc.Payload{})
-		return false
+		c.refused.Message = status.Message()
 	}
-	c.Request = request
-	return true
+	c.Finish(status, rpc.Payload{})
+	return false
 }
 
 // answer writes the outcome of a call to its peer.
 func answer(call *rpc.Call) {
 	c := call.Tag.(*serverCall)
-	b := c.backend
-	b.served.Add(-1)
+	c.backend.served.Add(-1)
 	c.Request.Release()
 	response := c.Response()
-	body, status := c.outcome(response)
+	body, status := aimrt.EncodeResponse(call, c.serialization, c.backend.limits.aimrt())
 	c.respond(status, body, response)
-}
-
-// outcome gives the status and the response message.
-func (c *serverCall) outcome(response rpc.Payload) ([]byte, rpc.Status) {
-	if !c.Status().OK() {
-		return nil, c.Status()
-	}
-	body, err := response.Bytes(c.serialization)
-	if err != nil {
-		return nil, rpc.NewStatus(rpc.CodeSvrSerializationFailed, err.Error())
-	}
-	if limit := int(c.backend.limits.MaxMessageBytes); len(body) > limit {
-		return nil, rpc.Statusf(rpc.CodeResourceExhausted, "the response has %d bytes, the limit max_message_bytes is %d", len(body), limit)
-	}
-	return body, rpc.OK
 }
 
 // respond writes and releases the response. An error means that the peer is gone; nobody is left to be told.
@@ -204,15 +184,10 @@ func framing(x *httpx.Exchange) aimrthttp.Framing {
 // failed is the answer of a call that did not succeed. The header has our number, which may be one that AimRT does not know; the text has
 // AimRT's.
 func failed(status rpc.Status) *aimrthttp.Failure {
-	code := uint32(status.Code())
-	if native := status.Native(); native.Dialect == "aimrt" {
-		if n, err := strconv.ParseUint(native.Code, 10, 32); err == nil && n != 0 {
-			code = uint32(n)
-		}
-	}
-	f := aimrthttp.Failed(code, status.Message())
-	if row, ok := rpc.Code(code).Row(); ok && row.AimRT != code {
-		f.Text = aimrthttp.Failed(row.AimRT, "").Text
+	code, own := aimrt.Numbers(status)
+	f := aimrthttp.Failed(own, status.Message())
+	if code != own {
+		f.Text = aimrthttp.Failed(code, "").Text
 	}
 	return f
 }

@@ -135,7 +135,7 @@ func (b *Backend) Accept(call *rpc.Call) rpc.Status {
 	if !status.OK() {
 		return status
 	}
-	if _, status = serializationOf(call); !status.OK() {
+	if _, status = aimrt.Serialization(call, nil); !status.OK() {
 		return status
 	}
 	if err := c.replySub.Refused(); err != nil {
@@ -145,17 +145,6 @@ func (b *Backend) Accept(call *rpc.Call) rpc.Status {
 		return b.notTaken(err)
 	}
 	return c.destinationOf(call).refused
-}
-
-func serializationOf(call *rpc.Call) (string, rpc.Status) {
-	name := call.Context.Serialization
-	if name == "" {
-		name = call.Method.DefaultSerialization()
-	}
-	if !call.Method.Supports(name) {
-		return "", rpc.Statusf(rpc.CodeCliInvalidSerializationType, "%q does not support serialization %q", call.Method.Name(), name)
-	}
-	return name, rpc.OK
 }
 
 // TimeoutStatus is TIMEOUT, with a text that says when the broker is missing.
@@ -220,7 +209,7 @@ func (b *Backend) prepare(call *rpc.Call) (o *outgoing, serialization string, bo
 	if !status.OK() {
 		return nil, "", nil, status
 	}
-	if serialization, status = serializationOf(call); !status.OK() {
+	if serialization, status = aimrt.Serialization(call, nil); !status.OK() {
 		return nil, "", nil, status
 	}
 	to := c.destinationOf(call)
@@ -405,8 +394,7 @@ func failedStatus(m *mqttx.Message, code uint32) rpc.Status {
 		}
 	}
 	message, _ := m.UserProperty(propertyMessage)
-	native := rpc.Native{Dialect: "aimrt", Code: strconv.FormatUint(uint64(code), 10)}
-	return rpc.NewStatus(rpc.Code(code), message[:min(len(message), maxMessageText)]).WithNative(native)
+	return aimrt.StatusOf(code, message[:min(len(message), maxMessageText)])
 }
 
 // lost ends the calls that nobody else would end: they have no timeout, and their request or reply may be gone.

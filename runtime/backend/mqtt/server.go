@@ -181,22 +181,13 @@ func (b *Backend) newServerCall(s *service, q *aimrtmqtt.Request, m *mqttx.Messa
 	c.Peer = rpc.Peer{Scheme: Name}
 	pairs := make([]rpc.Pair, 0, len(q.Metadata))
 	for _, p := range q.Metadata {
-		switch p.Key {
-		case aimrt.KeyRequestID:
-			aimrt.SetRequestID(&c.Call, p.Value)
-		case aimrt.KeySerialization:
-			if p.Value != "" {
-				c.context.Serialization = p.Value
-			}
-		case aimrt.KeyToAddr:
-			c.context.Target = p.Value
-		case aimrt.KeyBackend, aimrt.KeyFunctionName, aimrt.KeyResponseID: // the server's own are shown
-		default:
-			if p.Key == keyFromClient {
-				c.Peer.Address = p.Value // what the peer says of itself
-			}
-			pairs = append(pairs, rpc.Pair{Key: p.Key, Value: p.Value})
+		if aimrt.Receive(&c.Call, p.Key, p.Value) {
+			continue
 		}
+		if p.Key == keyFromClient {
+			c.Peer.Address = p.Value // what the peer says of itself
+		}
+		pairs = append(pairs, rpc.Pair{Key: p.Key, Value: p.Value})
 	}
 	c.context.Metadata = rpc.MetadataOf(pairs...)
 	return c
@@ -205,16 +196,10 @@ func (b *Backend) newServerCall(s *service, q *aimrtmqtt.Request, m *mqttx.Messa
 // handle gives the call to its handler.
 func (c *serverCall) handle(message []byte) {
 	c.OnFinish(answer)
-	if !c.Method.Supports(c.serialization) {
-		c.Finish(rpc.Statusf(rpc.CodeSvrInvalidSerializationType, "%q does not support serialization %q", c.Method.Name(), c.serialization), rpc.Payload{})
+	if status := aimrt.DecodeRequest(&c.Call, c.serialization, message); !status.OK() {
+		c.Finish(status, rpc.Payload{})
 		return
 	}
-	request, err := rpc.DecodePayload(c.Method.RequestType(), c.serialization, message)
-	if err != nil {
-		c.Finish(rpc.NewStatus(rpc.CodeSvrDeserializationFailed, err.Error()), rpc.Payload{})
-		return
-	}
-	c.Request = request
 	c.service.serve.Handle(c, &c.Call)
 }
 
@@ -243,27 +228,17 @@ func answer(call *rpc.Call) {
 	delete(b.open, c.key)
 	b.openMu.Unlock()
 	c.Request.Release()
-	response := c.Response()
-	defer response.Release()
+	defer c.Response().Release()
 	if c.forsaken.Load() {
 		return
 	}
-	status := c.Status()
-	if !status.OK() {
-		b.reply(c, status, nil)
-		return
-	}
-	body, err := response.Bytes(c.serialization)
-	if err != nil {
-		b.reply(c, rpc.NewStatus(rpc.CodeSvrSerializationFailed, err.Error()), nil)
-		return
-	}
-	b.reply(c, rpc.OK, body)
+	body, status := aimrt.EncodeResponse(call, c.serialization, aimrt.Limits{}) // reply checks the size
+	b.reply(c, status, body)
 }
 
 // reply publishes an outcome.
 func (b *Backend) reply(c *serverCall, status rpc.Status, body []byte) {
-	code, own := codes(status)
+	code, own := aimrt.Numbers(status)
 	payload, err := aimrtmqtt.AppendResponse(make([]byte, 0, 16+len(c.serialization)+len(body)), c.serialization, c.key.id, code)
 	if err != nil {
 		b.drop(c.key.reply, err)
@@ -286,20 +261,6 @@ func (b *Backend) reply(c *serverCall, status rpc.Status, body []byte) {
 	if err := b.session.Publish(p); err != nil {
 		b.drop(c.key.reply, err)
 	}
-}
-
-// codes gives AimRT's number of a status and our own.
-func codes(status rpc.Status) (code, own uint32) {
-	own = uint32(status.Code())
-	if native := status.Native(); native.Dialect == "aimrt" {
-		if n, err := strconv.ParseUint(native.Code, 10, 32); err == nil && n != 0 {
-			own = uint32(n)
-		}
-	}
-	if row, ok := rpc.Code(own).Row(); ok {
-		return row.AimRT, own
-	}
-	return own, own
 }
 
 // clip cuts a text to what travels, at a character's end.
