@@ -3,6 +3,7 @@ package executor
 import (
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -305,12 +306,39 @@ func (s *Spec) checkThread(options config.Node) error {
 			s.SchedPolicy = ""
 		}
 	}
+	cpus := onlineCPUs()
 	for i, cpu := range s.BindCPU {
-		if int(cpu) >= runtime.NumCPU() {
-			options.Field("thread_bind_cpu").Item(i).Warn("Invalid cpu index '%d', max cpu idx is '%d'!", cpu, runtime.NumCPU()-1)
+		if int(cpu) >= cpus {
+			options.Field("thread_bind_cpu").Item(i).Warn("Invalid cpu index '%d', max cpu idx is '%d'!", cpu, cpus-1)
 			s.BindCPU = nil
 			break
 		}
 	}
 	return nil
+}
+
+// onlineCPUs is the number of processors of the machine; runtime.NumCPU counts only those that the process was started on.
+func onlineCPUs() int {
+	text, err := os.ReadFile("/sys/devices/system/cpu/online")
+	if n, ok := countCPUs(strings.TrimSpace(string(text))); err == nil && ok {
+		return n
+	}
+	return runtime.NumCPU()
+}
+
+// countCPUs counts a list in the kernel's form, "0-3,8".
+func countCPUs(list string) (count int, ok bool) {
+	for part := range strings.SplitSeq(list, ",") {
+		first, last, isRange := strings.Cut(part, "-")
+		if !isRange {
+			last = first
+		}
+		from, err := strconv.Atoi(first)
+		to, err2 := strconv.Atoi(last)
+		if err != nil || err2 != nil || from < 0 || to < from {
+			return 0, false
+		}
+		count += to - from + 1
+	}
+	return count, true
 }
