@@ -52,6 +52,32 @@ func TestBackends_EveryOption_DefaultAndValue(t *testing.T) {
 	}
 }
 
+// What each option refuses, with its path.
+func TestBackends_EveryOption_WrongValueIsNamed(t *testing.T) {
+	for _, tt := range []struct{ kind, option, want string }{
+		{"console", "color: 3", "expected true or false"},
+		{"console", "module_filter: '('", "regular expression"},
+		{"console", "pattern: [a]", "expected a string"},
+		{"rotate_file", "path: [a]", "expected a string"},
+		{"rotate_file", "filename: ''", "expected a file name"},
+		{"rotate_file", "max_file_size_m: -1", "expected an integer from 0"},
+		{"rotate_file", "max_file_num: x", "expected an integer from 0"},
+		{"rotate_file", "module_filter: '('", "regular expression"},
+		{"rotate_file", "pattern: {}", "expected a string"},
+		{"rotate_file", "enable_sync: 3", "expected true or false"},
+		{"rotate_file", "sync_interval_ms: x", "expected an integer from 0"},
+		{"rotate_file", "sync_executor_name: [a]", "expected a string"},
+		{"rotate_file", "suffix_with_timestamp: 3", "expected true or false"},
+	} {
+		m, _, _ := manager(t, Options{})
+		err := m.Configure(load(t, "aimrt: {log: {backends: [{type: "+tt.kind+", options: {"+tt.option+"}}]}}"))
+		name, _, _ := strings.Cut(tt.option, ":")
+		if err == nil || !strings.Contains(err.Error(), "aimrt.log.backends[0].options."+name+": "+tt.want) {
+			t.Errorf("%s: %v, want %s: %s", tt.option, err, name, tt.want)
+		}
+	}
+}
+
 func TestManager_GuardThread_IsPlacedWhenConfigured(t *testing.T) {
 	for _, tt := range []struct {
 		guard, want, warning string
