@@ -2,13 +2,10 @@ package grpc
 
 import (
 	"context"
-	"io"
-	"log/slog"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"aimrtrpc/internal/testx"
 	"aimrtrpc/runtime/backend/backendtest"
 	"aimrtrpc/runtime/rpc"
 	"aimrtrpc/runtime/transport/h2"
@@ -21,30 +18,12 @@ const (
 	patience = 20 * time.Second
 )
 
-// logText collects what is logged.
-type logText struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logText) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // newBackend makes a backend that is closed with the test.
-func newBackend(t *testing.T, options, plugin string) (*Backend, *logText) {
+func newBackend(t *testing.T, options, plugin string) (*Backend, *testx.Log) {
 	t.Helper()
-	log := &logText{}
+	log := &testx.Log{}
 	env := backendtest.Environment(t, Name, options, plugin)
-	env.Logger = slog.New(slog.NewTextHandler(io.Writer(log), nil))
+	env.Logger = log.Logger()
 	made, err := New(env)
 	if err != nil {
 		t.Fatal(err)

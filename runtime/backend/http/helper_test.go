@@ -6,11 +6,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	nethttp "net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -30,28 +28,10 @@ const (
 	patience = 20 * time.Second
 )
 
-// logText collects what is logged.
-type logText struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logText) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // newBackend makes a backend that is closed with the test.
-func newBackend(t testing.TB, options, plugin string) (*Backend, *logText) {
+func newBackend(t testing.TB, options, plugin string) (*Backend, *testx.Log) {
 	t.Helper()
-	log := &logText{}
+	log := &testx.Log{}
 	made, err := New(environment(t, options, plugin, log))
 	if err != nil {
 		t.Fatal(err)
@@ -74,10 +54,10 @@ func section(t testing.TB, text string) backend.Section {
 	return aimrt.Section{Node: c.RPC.Backends[0].Options}
 }
 
-func environment(t testing.TB, options, plugin string, log io.Writer) backend.Environment {
+func environment(t testing.TB, options, plugin string, log *testx.Log) backend.Environment {
 	t.Helper()
 	return backend.Environment{
-		Name: Name, Logger: slog.New(slog.NewTextHandler(log, nil)), Options: section(t, options), Plugin: section(t, plugin),
+		Name: Name, Logger: log.Logger(), Options: section(t, options), Plugin: section(t, plugin),
 		Executor: func(name string) (backend.Executor, error) { return nil, errors.New("no executor " + name) },
 	}
 }

@@ -303,7 +303,7 @@ func TestStart_Options(t *testing.T) {
 		{"{limits: {max_calls: 0}}", "", "max_calls is 0"},
 	}
 	for _, tt := range bad {
-		if _, err := New(environment(t, tt.options, tt.plugin, io.Discard)); err == nil || !strings.Contains(err.Error(), tt.want) || !strings.HasPrefix(err.Error(), "options.yaml:1:") {
+		if _, err := New(environment(t, tt.options, tt.plugin, &testx.Log{})); err == nil || !strings.Contains(err.Error(), tt.want) || !strings.HasPrefix(err.Error(), "options.yaml:1:") {
 			t.Errorf("%s %s: error %v does not contain %q", tt.options, tt.plugin, err, tt.want)
 		}
 	}

@@ -7,30 +7,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"gopkg.in/yaml.v3"
-
 	"aimrtrpc/internal/testx"
 	"aimrtrpc/runtime/rpc"
 )
-
-func load(t *testing.T, name string, into any) {
-	t.Helper()
-	text, err := os.ReadFile("../../../tests/vectors/aimrthttp/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	dec.KnownFields(true)
-	if err := dec.Decode(into); err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-}
 
 type requestVector struct {
 	Name, Obtained, Function, Address, Serialization string
@@ -67,7 +51,7 @@ func without(head []string, prefixes ...string) []string {
 func TestInvoke_GoldenRequests_AreSentByteForByte(t *testing.T) {
 	testx.NoLeaks(t)
 	var vectors []requestVector
-	load(t, "requests.yaml", &vectors)
+	testx.Vectors(t, "aimrthttp/requests.yaml", &vectors)
 	type request struct {
 		head []string
 		body []byte
@@ -162,7 +146,7 @@ func (v *answerVector) request() string {
 func TestServe_GoldenAnswers_AreSentByteForByte(t *testing.T) {
 	testx.NoLeaks(t)
 	var vectors []answerVector
-	load(t, "answers.yaml", &vectors)
+	testx.Vectors(t, "aimrthttp/answers.yaml", &vectors)
 	var now answerVector
 	handler := func(_ context.Context, call *rpc.Call) {
 		if now.Code != 0 {
@@ -197,7 +181,7 @@ func TestServe_GoldenAnswers_AreSentByteForByte(t *testing.T) {
 func TestInvoke_GoldenAnswers_GiveTheirCode(t *testing.T) {
 	testx.NoLeaks(t)
 	var vectors []answerVector
-	load(t, "answers.yaml", &vectors)
+	testx.Vectors(t, "aimrthttp/answers.yaml", &vectors)
 	answers := make(chan string, 1)
 	address := fakeServer(t, func(c net.Conn, r *bufio.Reader) {
 		for {

@@ -1,15 +1,13 @@
 package mqtt
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"net"
-	"sync"
 	"testing"
 	"time"
 
+	"aimrtrpc/internal/testx"
 	"aimrtrpc/runtime/backend"
 	"aimrtrpc/runtime/backend/backendtest"
 	"aimrtrpc/runtime/rpc"
@@ -21,26 +19,8 @@ const (
 	patience = 20 * time.Second
 )
 
-// logText collects what is logged.
-type logText struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logText) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // newBackend makes a backend that is closed with the test.
-func newBackend(t testing.TB, options, plugin string) (*Backend, *logText) {
+func newBackend(t testing.TB, options, plugin string) (*Backend, *testx.Log) {
 	t.Helper()
 	b, log, err := tryBackend(t, options, plugin)
 	if err != nil {
@@ -50,11 +30,11 @@ func newBackend(t testing.TB, options, plugin string) (*Backend, *logText) {
 	return b, log
 }
 
-func tryBackend(t testing.TB, options, plugin string) (*Backend, *logText, error) {
+func tryBackend(t testing.TB, options, plugin string) (*Backend, *testx.Log, error) {
 	t.Helper()
-	log := &logText{}
+	log := &testx.Log{}
 	env := backendtest.Environment(t.(*testing.T), Name, options, plugin)
-	env.Logger = slog.New(slog.NewTextHandler(log, nil))
+	env.Logger = log.Logger()
 	env.Executor = func(name string) (backend.Executor, error) { return nil, errors.New("no executor " + name) }
 	made, err := New(env)
 	if err != nil {

@@ -1,7 +1,6 @@
 package mqttx
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -9,7 +8,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"log/slog"
 	"math/big"
 	"net"
 	"sync"
@@ -20,26 +18,6 @@ import (
 )
 
 const patience = 20 * time.Second
-
-// logText collects what is logged.
-type logText struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logText) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func (l *logText) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
 // broker starts an embedded one that ends with the test.
 func broker(t testing.TB, cfg BrokerConfig) *Broker {
@@ -56,7 +34,7 @@ func broker(t testing.TB, cfg BrokerConfig) *Broker {
 type client struct {
 	*Session
 	t    testing.TB
-	log  logText
+	log  testx.Log
 	mu   sync.Mutex
 	got  []*Message
 	when func(*Message)
@@ -80,7 +58,7 @@ func connect(t testing.TB, cfg Config, filters ...*Subscription) *client {
 	if cfg.Broker == "" {
 		cfg.Broker = "test broker"
 	}
-	cfg.Logger = c.log.logger()
+	cfg.Logger = c.log.Logger()
 	s, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -1,31 +1,13 @@
 package aimrtgrpc
 
 import (
-	"bytes"
-	"os"
 	"reflect"
 	"slices"
 	"testing"
 	"time"
 
-	"gopkg.in/yaml.v3"
+	"aimrtrpc/internal/testx"
 )
-
-func load(t testing.TB, name string, into any) {
-	t.Helper()
-	text, err := os.ReadFile("../../../tests/vectors/aimrtgrpc/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.HasPrefix(text, []byte("# Obtained: ")) {
-		t.Fatalf("%s does not begin by saying how it was obtained", name)
-	}
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	dec.KnownFields(true)
-	if err := dec.Decode(into); err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-}
 
 type requestVector struct {
 	Name, Obtained, Function, Address, Serialization, Path, Scheme, Authority string
@@ -40,7 +22,7 @@ type requestVector struct {
 
 func TestRequests_GoldenBothWays(t *testing.T) {
 	var vectors []requestVector
-	load(t, "requests.yaml", &vectors)
+	testx.Vectors(t, "aimrtgrpc/requests.yaml", &vectors)
 	for _, v := range vectors {
 		at, err := Resolve(v.Address, v.Function, false)
 		if err != nil || at.Path != v.Path || at.Scheme() != v.Scheme || at.Authority != v.Authority {
@@ -94,7 +76,7 @@ func fieldsOf(list [][2]string) (out []Field) {
 
 func TestAnswers_GoldenBothWays(t *testing.T) {
 	var vectors []answerVector
-	load(t, "answers.yaml", &vectors)
+	testx.Vectors(t, "aimrtgrpc/answers.yaml", &vectors)
 	for _, v := range vectors {
 		want := Outcome{GRPC: v.GRPC, Message: v.Message, AimRT: v.AimRT, HasAimRT: v.AimRT != 0, Trace: v.Trace, Native: Pair{v.Native[0], v.Native[1]}}
 		for _, d := range v.Details {

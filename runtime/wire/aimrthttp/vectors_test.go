@@ -2,34 +2,16 @@ package aimrthttp
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/hex"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"gopkg.in/yaml.v3"
+	"aimrtrpc/internal/testx"
 )
-
-func load(t testing.TB, name string, into any) {
-	t.Helper()
-	text, err := os.ReadFile("../../../tests/vectors/aimrthttp/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.HasPrefix(text, []byte("# Obtained: ")) {
-		t.Fatalf("%s does not begin by saying how it was obtained", name)
-	}
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	dec.KnownFields(true)
-	if err := dec.Decode(into); err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-}
 
 func checkObtained(t *testing.T, name, got string, known ...string) {
 	t.Helper()
@@ -59,7 +41,7 @@ type requestVector struct {
 }
 
 func requestVectors(t testing.TB) (v []requestVector) {
-	load(t, "requests.yaml", &v)
+	testx.Vectors(t, "aimrthttp/requests.yaml", &v)
 	if len(v) == 0 {
 		t.Fatal("no request vectors")
 	}
@@ -152,7 +134,7 @@ type answerVector struct {
 }
 
 func answerVectors(t testing.TB) (v []answerVector) {
-	load(t, "answers.yaml", &v)
+	testx.Vectors(t, "aimrthttp/answers.yaml", &v)
 	if len(v) == 0 {
 		t.Fatal("no answer vectors")
 	}
@@ -255,7 +237,7 @@ type textVectors struct {
 
 func TestText_Vectors(t *testing.T) {
 	var v textVectors
-	load(t, "text.yaml", &v)
+	testx.Vectors(t, "aimrthttp/text.yaml", &v)
 	for _, e := range v.Escapes {
 		if got := string(AppendEscaped(nil, e.Plain)); got != e.Escaped {
 			t.Errorf("escape %q: %q, want %q", e.Plain, got, e.Escaped)

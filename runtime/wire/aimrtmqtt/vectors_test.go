@@ -3,30 +3,13 @@ package aimrtmqtt
 import (
 	"bytes"
 	"encoding/hex"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
-	"gopkg.in/yaml.v3"
+	"aimrtrpc/internal/testx"
 )
-
-func load(t testing.TB, name string, into any) {
-	t.Helper()
-	text, err := os.ReadFile("../../../tests/vectors/aimrtmqtt/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.HasPrefix(text, []byte("# Obtained: ")) {
-		t.Fatalf("%s does not begin by saying how it was obtained", name)
-	}
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	dec.KnownFields(true)
-	if err := dec.Decode(into); err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-}
 
 func unhex(t testing.TB, text string) []byte {
 	t.Helper()
@@ -46,7 +29,7 @@ type requestVector struct {
 }
 
 func requestVectors(t testing.TB) (v []requestVector) {
-	load(t, "requests.yaml", &v)
+	testx.Vectors(t, "aimrtmqtt/requests.yaml", &v)
 	if len(v) == 0 {
 		t.Fatal("no request vectors")
 	}
@@ -61,7 +44,7 @@ type replyVector struct {
 }
 
 func replyVectors(t testing.TB) (v []replyVector) {
-	load(t, "replies.yaml", &v)
+	testx.Vectors(t, "aimrtmqtt/replies.yaml", &v)
 	if len(v) == 0 {
 		t.Fatal("no reply vectors")
 	}
@@ -151,7 +134,7 @@ func TestText_Vectors(t *testing.T) {
 			OK    bool
 		} `yaml:"reply_topics"`
 	}
-	load(t, "text.yaml", &v)
+	testx.Vectors(t, "aimrtmqtt/text.yaml", &v)
 	for _, c := range v.Topics {
 		checkObtained(t, c.Function, c.Obtained)
 		request, err1 := RequestTopic(c.Function)

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"aimrtrpc/internal/testx"
 )
 
 type chunkCase struct {
@@ -19,7 +21,7 @@ func chunkCases(t testing.TB) []chunkCase {
 		Name, Chunk string
 		Data        [][2]any
 	}
-	load(t, "blosc.yaml", &cases)
+	testx.Vectors(t, "aiomas/blosc.yaml", &cases)
 	if len(cases) < 30 {
 		t.Fatalf("%d chunks", len(cases))
 	}

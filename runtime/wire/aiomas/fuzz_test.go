@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"testing"
+
+	"aimrtrpc/internal/testx"
 )
 
 func seed(f *testing.F, codec string) {
@@ -18,7 +20,7 @@ func seed(f *testing.F, codec string) {
 		}
 	}
 	var cases []struct{ Codec, Name, Payload, Effect string }
-	load(f, "provocations.yaml", &cases)
+	testx.Vectors(f, "aiomas/provocations.yaml", &cases)
 	for _, c := range cases {
 		if c.Codec == codec {
 			f.Add(unhex(f, c.Payload))
@@ -115,7 +117,7 @@ func FuzzInflate(f *testing.F) {
 // normal text is normal.
 func FuzzNormalJSON(f *testing.F) {
 	var cases []struct{ In, Out string }
-	load(f, "json_text.yaml", &cases)
+	testx.Vectors(f, "aiomas/json_text.yaml", &cases)
 	for _, c := range cases {
 		f.Add([]byte(c.In))
 	}

@@ -5,28 +5,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"math"
-	"os"
 	"strings"
 	"testing"
 
-	"gopkg.in/yaml.v3"
+	"aimrtrpc/internal/testx"
 )
-
-func load(t testing.TB, name string, into any) {
-	t.Helper()
-	text, err := os.ReadFile("../../../tests/vectors/aiomas/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.HasPrefix(text, []byte("# Obtained: ")) {
-		t.Fatalf("%s does not begin by saying how it was obtained", name)
-	}
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	dec.KnownFields(true)
-	if err := dec.Decode(into); err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-}
 
 func unhex(t testing.TB, text string) []byte {
 	t.Helper()
@@ -59,7 +42,7 @@ var recordings = map[string]int{"sessions.yaml": 6, "documented.yaml": 6, "mosai
 
 func sessionsIn(t testing.TB, file string) []recorded {
 	var out []recorded
-	load(t, file, &out)
+	testx.Vectors(t, "aiomas/"+file, &out)
 	if len(out) != recordings[file] {
 		t.Fatalf("%s: %d sessions, want %d", file, len(out), recordings[file])
 	}
@@ -251,7 +234,7 @@ func TestAppendCall_NilArgs_AreEmpty(t *testing.T) {
 // answerable here, and its answers come out byte for byte.
 func TestVectors_Provocations_AreJudgedAsTheOriginalDoes(t *testing.T) {
 	var cases []struct{ Codec, Name, Payload, Effect string }
-	load(t, "provocations.yaml", &cases)
+	testx.Vectors(t, "aiomas/provocations.yaml", &cases)
 	if len(cases) < 90 {
 		t.Fatalf("%d cases", len(cases))
 	}
@@ -296,7 +279,7 @@ func TestVectors_Provocations_AreJudgedAsTheOriginalDoes(t *testing.T) {
 
 func TestVectors_JSONText_IsWrittenAsPythonDoes(t *testing.T) {
 	var cases []struct{ In, Out string }
-	load(t, "json_text.yaml", &cases)
+	testx.Vectors(t, "aiomas/json_text.yaml", &cases)
 	if len(cases) < 40 {
 		t.Fatalf("%d cases", len(cases))
 	}
