@@ -94,10 +94,11 @@ func (b *Backend) find(call *rpc.Call) (prepared, rpc.Status) {
 	if !ok {
 		return prepared{}, rpc.Statusf(rpc.CodeCliFuncNotRegistered, "function %q is not registered at the aiomas backend", call.Method.Name())
 	}
-	p, status := prepared{call: call}, rpc.OK
-	if p.serialization, status = aimrt.Serialization(call, nil); !status.OK() {
-		return p, status
+	serialization, status := aimrt.Serialization(call, nil)
+	if !status.OK() {
+		return prepared{}, status
 	}
+	p := prepared{call: call, serialization: serialization}
 	if p.serialization != serialJSON && b.options.serialization() == serialJSON {
 		return p, rpc.Statusf(rpc.CodeCliInvalidSerializationType, "serialization %q: %v", p.serialization, errNoBinary)
 	}
