@@ -30,7 +30,7 @@ var pkgFiles struct {
 
 // pkgFile is an open Pkg file.
 type pkgFile struct {
-	front *C.front_pkg
+	front C.front_pkg
 	path  string
 }
 
@@ -70,8 +70,7 @@ func rememberFile(path string, functions *C.front_pkg) *pkgFile {
 	if pkgFiles.byPath == nil {
 		pkgFiles.byPath = map[string]*pkgFile{}
 	}
-	f := &pkgFile{front: (*C.front_pkg)(C.malloc(C.sizeof_front_pkg)), path: path}
-	*f.front = *functions
+	f := &pkgFile{front: *functions, path: path}
 	pkgFiles.byPath[path] = f
 	return f
 }
@@ -80,18 +79,18 @@ func rememberFile(path string, functions *C.front_pkg) *pkgFile {
 func (f *pkgFile) Path() string { return f.path }
 
 // ModuleNum is the length of the file's list, as it says.
-func (f *pkgFile) ModuleNum() uint64 { return uint64(C.front_pkg_num(f.front)) }
+func (f *pkgFile) ModuleNum() uint64 { return uint64(C.front_pkg_num(&f.front)) }
 
 // ModuleName gives a name of that list.
 func (f *pkgFile) ModuleName(index int) (string, bool) {
 	var name C.aimrt_rpc_str_t
-	ok := C.front_pkg_name(f.front, C.uint64_t(index), &name) != 0
+	ok := C.front_pkg_name(&f.front, C.uint64_t(index), &name) != 0
 	return text(&name), ok
 }
 
 // Create makes a module.
 func (f *pkgFile) Create(name string) (core.PackageModule, bool) {
-	base := C.front_pkg_create(f.front, chars(name), C.size_t(len(name)))
+	base := C.front_pkg_create(&f.front, chars(name), C.size_t(len(name)))
 	return &pkgModule{file: f, base: base}, base != nil
 }
 
@@ -115,7 +114,7 @@ func (m *pkgModule) Missing() string {
 }
 
 // Destroy gives the module back to its file.
-func (m *pkgModule) Destroy() { C.front_pkg_destroy(m.file.front, m.base) }
+func (m *pkgModule) Destroy() { C.front_pkg_destroy(&m.file.front, m.base) }
 
 // options describe the module as module_create wants it, in memory of keep.
 func (m *pkgModule) options(keep *cMemory) *C.aimrt_rpc_module_options_t {
