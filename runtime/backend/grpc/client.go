@@ -30,7 +30,7 @@ type clientMethod struct {
 	url    string // of the rule; empty: none
 	route  *route // of the rule
 	last   atomic.Pointer[route]
-	late   atomic.Pointer[lateStatus]
+	late   backend.Late
 }
 
 // route is where an address leads.
@@ -39,13 +39,6 @@ type route struct {
 	to      aimrtgrpc.Endpoint
 	heads   map[string]*h2.Block // by serialization: the fields that all requests have
 	refused rpc.Status           // not OK: the address is of no use
-}
-
-// lateStatus is how calls of one address and timeout end when it passes.
-type lateStatus struct {
-	target  string
-	timeout time.Duration
-	status  rpc.Status
 }
 
 // RegisterClient finds the server of the function. A function without one can still be called with an address.
@@ -139,14 +132,10 @@ func (b *Backend) TimeoutStatus(call *rpc.Call) (rpc.Status, bool) {
 		return rpc.StatusOfCode(rpc.CodeCliBackendInternalError), true
 	}
 	c := value.(*clientMethod)
-	target, timeout := call.Context.Target, call.Context.Timeout
-	if l := c.late.Load(); l != nil && l.target == target && l.timeout == timeout {
-		return l.status, true
-	}
-	l := &lateStatus{target: target, timeout: timeout}
-	l.status = rpc.Statusf(rpc.CodeCliBackendInternalError, "no answer from %s within the timeout of %v", b.routeOf(c, call).to.Address, timeout)
-	c.late.Store(l)
-	return l.status, true
+	timeout := call.Context.Timeout
+	return c.late.Status(call.Context.Target, timeout, func() rpc.Status {
+		return rpc.Statusf(rpc.CodeCliBackendInternalError, "no answer from %s within the timeout of %v", b.routeOf(c, call).to.Address, timeout)
+	}), true
 }
 
 // TimeoutExecutor is core's timer.

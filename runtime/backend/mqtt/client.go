@@ -32,7 +32,7 @@ type clientMethod struct {
 	end      string
 	replySub *mqttx.Subscription
 	last     atomic.Pointer[destination]
-	late     atomic.Pointer[lateStatus]
+	late     backend.Late
 }
 
 // destination is where an address leads.
@@ -40,12 +40,6 @@ type destination struct {
 	target  string
 	topic   string
 	refused rpc.Status // not OK: the address is of no use
-}
-
-// lateStatus is how calls of one timeout end when it passes.
-type lateStatus struct {
-	timeout time.Duration
-	status  rpc.Status
 }
 
 // RegisterClient subscribes to the function's replies.
@@ -158,13 +152,9 @@ func (b *Backend) TimeoutStatus(call *rpc.Call) (rpc.Status, bool) {
 	if !ok {
 		return rpc.StatusOfCode(rpc.CodeTimeout), true
 	}
-	c := value.(*clientMethod)
-	if l := c.late.Load(); l != nil && l.timeout == timeout {
-		return l.status, true
-	}
-	l := &lateStatus{timeout: timeout, status: rpc.Statusf(rpc.CodeTimeout, "no answer within the timeout of %v over mqtt broker %s", timeout, b.broker.BrokerAddr)}
-	c.late.Store(l)
-	return l.status, true
+	return value.(*clientMethod).late.Status("", timeout, func() rpc.Status {
+		return rpc.Statusf(rpc.CodeTimeout, "no answer within the timeout of %v over mqtt broker %s", timeout, b.broker.BrokerAddr)
+	}), true
 }
 
 // TimeoutExecutor is the configured one, else core's timer.
