@@ -195,8 +195,9 @@ func (b *Backend) newServerCall(s *service, q *aimrtmqtt.Request, m *mqttx.Messa
 
 // handle gives the call to its handler.
 func (c *serverCall) handle(message []byte) {
-	c.OnFinish(answer)
-	if status := aimrt.DecodeRequest(&c.Call, c.serialization, message); !status.OK() {
+	status := aimrt.DecodeRequest(&c.Call, c.serialization, message)
+	c.OnFinish(answer) // which releases the request; endCall may have ended the call before
+	if !status.OK() {
 		c.Finish(status, rpc.Payload{})
 		return
 	}
