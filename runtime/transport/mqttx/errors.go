@@ -72,6 +72,7 @@ func (e *ReasonError) Error() string {
 const (
 	reasonNoSubscribers  = 0x10
 	reasonFailure        = 0x80 // and above
+	reasonIDInUse        = 0x91
 	reasonOldVersion     = 0x84
 	reasonBadCredentials = 0x86
 	reasonNotAuthorized  = 0x87

@@ -1,8 +1,8 @@
 package mqttx
 
 import (
+	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -52,6 +52,7 @@ type Session struct {
 	closed        bool
 	subscriptions []*Subscription
 	asked         map[uint16][]*Subscription // SUBSCRIBE packets without an answer
+	leaving       map[uint16][]*Subscription // what the UNSUBSCRIBE packets among them are about
 	pending       []*Publication             // the queue; some may have been withdrawn
 	pendingRoom   []*Publication             // memory of an empty queue
 	queued        int
@@ -165,15 +166,20 @@ func (s *Session) Unsubscribe(list ...*Subscription) {
 	s.subscriptions = slices.DeleteFunc(s.subscriptions, func(sub *Subscription) bool { return slices.Contains(list, sub) })
 	l := s.talking
 	if l != nil {
-		id := s.newID()
-		s.asked[id] = nil
-		packet := unsubscribePacket(id, list)
-		l.queue(func(dst []byte) []byte { return append(dst, packet...) })
+		s.leave(l, list)
 	}
 	s.mu.Unlock()
 	if l != nil {
 		l.flush()
 	}
+}
+
+// leave needs mu.
+func (s *Session) leave(l *link, list []*Subscription) {
+	id := s.newID()
+	s.asked[id], s.leaving[id] = nil, list
+	packet := unsubscribePacket(id, list)
+	l.queue(func(dst []byte) []byte { return append(dst, packet...) })
 }
 
 // ask needs mu.
@@ -332,7 +338,7 @@ func (s *Session) talk(l *link, limits accepted) {
 		l.fail(ErrClosed)
 		return
 	}
-	s.talking, s.limits, s.asked = l, limits, map[uint16][]*Subscription{}
+	s.talking, s.limits, s.asked, s.leaving = l, limits, map[uint16][]*Subscription{}, map[uint16][]*Subscription{}
 	s.ask(l, s.subscriptions)
 	failed, news := s.goUp()
 	s.mu.Unlock()
@@ -363,7 +369,7 @@ func (s *Session) lost(reason error) {
 	if wasUp {
 		s.since = time.Now()
 	}
-	s.up, s.talking, s.reason, s.asked = nil, nil, reason, nil
+	s.up, s.talking, s.reason, s.asked, s.leaving = nil, nil, reason, nil, nil
 	var failed []failure
 	for _, p := range s.inflight {
 		if p.state == inflight {
@@ -400,10 +406,8 @@ func (s *Session) arrived(l *link, first byte, body []byte) error {
 		s.step(l, kind, id, reason)
 	case packets.SUBACK:
 		return s.answered(body)
-	case packets.UNSUBACK: // whatever it says, there is nothing more to do
-		if len(body) >= 2 {
-			s.unasked(binary.BigEndian.Uint16(body))
-		}
+	case packets.UNSUBACK:
+		return s.unasked(body)
 	case packets.DISCONNECT:
 		return readDisconnect(body)
 	case packets.PINGRESP:
@@ -462,16 +466,31 @@ func (s *Session) deliver(m *Message) {
 	s.cfg.Receive(m)
 }
 
-// unasked forgets an UNSUBSCRIBE.
-func (s *Session) unasked(id uint16) {
+// unasked forgets an UNSUBSCRIBE. A broker may say that its id is in use: mochi-mqtt counts the ids of its own messages with those of the
+// client's. Then it is sent again, under the next id.
+func (s *Session) unasked(body []byte) error {
+	ack := packets.Unsuback{Properties: &packets.Properties{}}
+	if err := ack.Unpack(bytes.NewBuffer(body)); err != nil {
+		return malformed("UNSUBACK: " + err.Error())
+	}
 	s.mu.Lock()
-	if list, known := s.asked[id]; known && list == nil {
-		delete(s.asked, id)
+	list := s.leaving[ack.PacketID]
+	if list != nil {
+		delete(s.asked, ack.PacketID)
+		delete(s.leaving, ack.PacketID)
+	}
+	l := s.talking
+	if list != nil && l != nil && slices.Contains(ack.Reasons, reasonIDInUse) {
+		s.leave(l, list)
 	}
 	failed, news := s.goUp()
 	s.mu.Unlock()
+	if l != nil {
+		l.flush()
+	}
 	news()
 	report(failed)
+	return nil
 }
 
 // answered notes what the broker made of subscriptions.
