@@ -287,8 +287,8 @@ func (o *outgoing) outcome(r *h2.Response, err error) ([]byte, rpc.Status) {
 		return nil, o.failure(err)
 	}
 	fields := r.Trailers
-	if fields == nil {
-		fields = r.Headers
+	if fields == nil && len(r.Body) == 0 {
+		fields = r.Headers // an answer of trailers only; behind a body the status has to follow
 	}
 	if status := statusOf(fields, r.Status); !status.OK() {
 		return nil, status

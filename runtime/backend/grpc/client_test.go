@@ -92,6 +92,7 @@ func TestClient_Answers_BecomeStatuses(t *testing.T) {
 		{"gRPC number behind a message", answer{ok, framed("x"), []h2.Field{{Name: "grpc-status", Value: "14"}}}, rpc.CodeUnavailable, ""},
 		{"number that gRPC does not have", answer{with(h2.Field{Name: "grpc-status", Value: "77"}), "", nil}, rpc.CodeUnknown, ""},
 		{"no status", answer{ok, framed("x"), []h2.Field{{Name: "x", Value: "y"}}}, rpc.CodeCliUnknown, "no grpc-status"},
+		{"status before a message that nothing follows", answer{with(zero[0]), framed("x"), nil}, rpc.CodeCliUnknown, "no grpc-status"},
 		{"no message", answer{ok, "", zero}, rpc.CodeCliBackendInternalError, "no gRPC message"},
 		{"two messages", answer{ok, framed("x") + framed("y"), zero}, rpc.CodeCliBackendInternalError, "no gRPC message"},
 		{"length of 2 GiB", answer{ok, "\x00\x80\x00\x00\x00", zero}, rpc.CodeResourceExhausted, "max_message_bytes is 1000"},
