@@ -11,17 +11,6 @@ import (
 	"runtime/debug"
 )
 
-// garbagePercent lets the heap grow further before a collection than Go does by itself: the live heap of the library is a few MiB, and calls
-// with large messages would start a collection each.
-const garbagePercent = 400
-
-// What the user's GOGC says, which Go has read by now, stays.
-func init() {
-	if was := debug.SetGCPercent(garbagePercent); was != 100 {
-		debug.SetGCPercent(was)
-	}
-}
-
 // version is the library's version as the header numbers it.
 func version() string {
 	return fmt.Sprintf("%d.%d.%d", C.AIMRT_RPC_VERSION_MAJOR, C.AIMRT_RPC_VERSION_MINOR, C.AIMRT_RPC_VERSION_PATCH)
